@@ -1,0 +1,415 @@
+//! What `cargo xtask train-and-export` asks of the trainer, and what the trainer answers.
+//!
+//! The trainer is a program of its own, because it alone links libtorch. The two speak
+//! plain data: one JSON file with a [`TrainJob`] in, one [`TrainEvent`] a line out. Both
+//! programs use the types of this file, so that they cannot drift apart.
+
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// The longest line of the trainer that is read as an event, in bytes.
+pub const EVENT_BYTES_MAX: usize = 64 * 1024;
+
+/// The largest job file that is read, in bytes.
+pub const JOB_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Largest side of the network's input, in pixels.
+pub const INPUT_SIDE_MAX: u32 = 4096;
+
+/// Which loss the box branch of the heads is trained with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BoxLoss {
+    /// Generalised intersection over union of the decoded boxes.
+    #[default]
+    Giou,
+    /// Huber-like loss of the four coded offsets.
+    SmoothL1,
+}
+
+impl std::str::FromStr for BoxLoss {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "giou" => Ok(Self::Giou),
+            "smooth-l1" => Ok(Self::SmoothL1),
+            _ => Err(format!("`{text}` is no box loss: write giou or smooth-l1")),
+        }
+    }
+}
+
+impl std::fmt::Display for BoxLoss {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Giou => "giou",
+            Self::SmoothL1 => "smooth-l1",
+        })
+    }
+}
+
+/// Where to train.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Device {
+    /// The first CUDA device where there is one, else the CPU.
+    #[default]
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// This CUDA device.
+    Cuda(u32),
+}
+
+impl std::str::FromStr for Device {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let bad = || format!("`{text}` is no device: write auto, cpu, cuda or cuda:N");
+        match text.split_once(':') {
+            None if text == "auto" => Ok(Self::Auto),
+            None if text == "cpu" => Ok(Self::Cpu),
+            None if text == "cuda" => Ok(Self::Cuda(0)),
+            Some(("cuda", number)) => number.parse().map(Self::Cuda).map_err(|_| bad()),
+            _ => Err(bad()),
+        }
+    }
+}
+
+impl std::fmt::Display for Device {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Cpu => f.write_str("cpu"),
+            Self::Cuda(number) => write!(f, "cuda:{number}"),
+        }
+    }
+}
+
+/// One training run from data to exported model.
+///
+/// Paths are absolute. `epochs` and `minutes` may both be given, the first limit that is
+/// reached ends the training; with neither the trainer takes its own default.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainJob {
+    /// Folders of data sets, each with `images/` and COCO annotations.
+    pub data: Vec<PathBuf>,
+    /// Folder of the exported model.
+    pub out: PathBuf,
+    /// Height of the network's input in pixels, a multiple of 32.
+    pub input_height: u32,
+    /// Width of the network's input in pixels, a multiple of 32.
+    pub input_width: u32,
+    /// Where to train.
+    pub device: Device,
+    /// Passes over the training images.
+    pub epochs: Option<u32>,
+    /// Wall-clock limit of the training proper (export comes after it), in minutes.
+    pub minutes: Option<f64>,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Go on from the checkpoint in `work`.
+    pub resume: bool,
+    /// Images in one step, `None` for the trainer's default.
+    pub batch: Option<u32>,
+    /// Peak learning rate, `None` for the trainer's default.
+    pub learning_rate: Option<f64>,
+    /// Focusing exponent of the focal loss, `None` for the trainer's default.
+    pub gamma: Option<f64>,
+    /// Weight of each class in the focal loss, in the order of the class list.
+    pub class_weights: Option<[f32; 8]>,
+    /// Loss of the boxes.
+    pub box_loss: BoxLoss,
+    /// Export even when the int8 model is clearly worse than the float one.
+    pub force: bool,
+    /// Pretrained EfficientNet-Lite0 as safetensors.
+    pub pretrained: PathBuf,
+    /// Folder of checkpoints and logs.
+    pub work: PathBuf,
+    /// The user's command line, for the model card.
+    pub command: String,
+}
+
+/// Why a job could not be read, written or accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    /// The file cannot be read or written.
+    #[error("training job {path}: {reason}")]
+    File {
+        /// The job file.
+        path: PathBuf,
+        /// What the system says.
+        reason: String,
+    },
+    /// An option has a value that cannot work.
+    #[error("{0}")]
+    Value(String),
+}
+
+impl TrainJob {
+    /// Writes the job as JSON.
+    pub fn write(&self, path: &Path) -> Result<(), JobError> {
+        let failed = |reason: String| JobError::File {
+            path: path.into(),
+            reason,
+        };
+        let text = serde_json::to_string_pretty(self).map_err(|e| failed(e.to_string()))?;
+        std::fs::write(path, text).map_err(|e| failed(e.to_string()))
+    }
+
+    /// Reads a job and checks it.
+    pub fn read(path: &Path) -> Result<Self, JobError> {
+        use std::io::Read;
+        let failed = |reason: String| JobError::File {
+            path: path.into(),
+            reason,
+        };
+        let file = std::fs::File::open(path).map_err(|e| failed(e.to_string()))?;
+        let mut text = String::new();
+        file.take(JOB_BYTES_MAX)
+            .read_to_string(&mut text)
+            .map_err(|e| failed(e.to_string()))?;
+        let job: Self = serde_json::from_str(&text).map_err(|e| failed(e.to_string()))?;
+        job.check()?;
+        Ok(job)
+    }
+
+    /// Whether every number is in range; the message names the option to change.
+    pub fn check(&self) -> Result<(), JobError> {
+        let bad = |text: String| Err(JobError::Value(text));
+        let side_is_good = |side: u32| side > 0 && side % 32 == 0 && side <= INPUT_SIDE_MAX;
+        let positive = |value: Option<f64>| value.is_none_or(|v| v.is_finite() && v > 0.0);
+        if self.data.is_empty() {
+            return bad("no data: give at least one --data DIR".into());
+        }
+        if !side_is_good(self.input_height) || !side_is_good(self.input_width) {
+            return bad(format!(
+                "--input {}x{}: both sides must be multiples of 32, 32 to {INPUT_SIDE_MAX}",
+                self.input_height, self.input_width
+            ));
+        }
+        if self.epochs == Some(0) {
+            return bad("--epochs must be at least 1".into());
+        }
+        if self.batch.is_some_and(|batch| !(1..=4096).contains(&batch)) {
+            return bad("--batch must be 1 to 4096".into());
+        }
+        if !positive(self.minutes) || !positive(self.learning_rate) {
+            return bad("--minutes and --learning-rate must be positive numbers".into());
+        }
+        if self
+            .gamma
+            .is_some_and(|gamma| !(0.0..=10.0).contains(&gamma))
+        {
+            return bad("--gamma must be 0 to 10".into());
+        }
+        let weight_is_good = |weight: &f32| weight.is_finite() && *weight >= 0.0;
+        if self
+            .class_weights
+            .is_some_and(|weights| !weights.iter().all(weight_is_good))
+        {
+            return bad("--class-weights must be numbers that are not negative".into());
+        }
+        Ok(())
+    }
+}
+
+/// The arithmetic a model was evaluated in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 32-bit float, as trained.
+    Float,
+    /// 8-bit integer, as exported.
+    Int8,
+}
+
+impl std::fmt::Display for Precision {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Float => "float",
+            Self::Int8 => "int8",
+        })
+    }
+}
+
+/// One line of the trainer's standard output.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+pub enum TrainEvent {
+    /// One or more optimiser steps were made.
+    Step {
+        /// Steps done, those before a resume included.
+        step: u64,
+        /// Steps that the run will take, as far as it knows by now.
+        steps: u64,
+        /// Smoothed total loss. Like every number here it may be NaN, which JSON
+        /// writes as `null`.
+        #[serde(deserialize_with = "null_is_nan")]
+        loss: f64,
+        /// Part of the loss that comes from the classes.
+        #[serde(deserialize_with = "null_is_nan")]
+        loss_class: f64,
+        /// Part of the loss that comes from the boxes.
+        #[serde(deserialize_with = "null_is_nan")]
+        loss_box: f64,
+        /// Training speed.
+        #[serde(deserialize_with = "null_is_nan")]
+        images_per_s: f64,
+        /// Time since this process began to train, in seconds.
+        #[serde(deserialize_with = "null_is_nan")]
+        elapsed_s: f64,
+        /// Time that the training will still take, in seconds.
+        #[serde(deserialize_with = "null_is_nan")]
+        remaining_s: f64,
+    },
+    /// Something that a person should know.
+    Note {
+        /// One line of text.
+        text: String,
+    },
+    /// A validation set was evaluated.
+    Evaluated {
+        /// Name of the set.
+        set: String,
+        /// Float or int8.
+        precision: Precision,
+        /// Mean average precision over IoU 0.5 to 0.95.
+        #[serde(deserialize_with = "null_is_nan")]
+        map: f64,
+        /// Mean average precision at IoU 0.5.
+        #[serde(deserialize_with = "null_is_nan")]
+        map50: f64,
+    },
+    /// The model is in place; the last event of a run that went well.
+    Done {
+        /// Folder of the model.
+        out: PathBuf,
+    },
+}
+
+/// A loss that diverged must still reach the person who watches it.
+fn null_is_nan<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Ok(Option::<f64>::deserialize(deserializer)?.unwrap_or(f64::NAN))
+}
+
+impl TrainEvent {
+    /// The event as one line of JSON, without a newline.
+    ///
+    /// Plain data cannot fail to be written; an empty line, which readers skip, would
+    /// stand for the failure.
+    pub fn to_line(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// The event of a line, `None` when the line is not one (a library's chatter).
+    pub fn from_line(line: &str) -> Option<Self> {
+        if line.len() > EVENT_BYTES_MAX {
+            return None;
+        }
+        serde_json::from_str(line.trim()).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+
+    fn job() -> TrainJob {
+        TrainJob {
+            data: vec!["/data/a".into()],
+            out: "/models/a".into(),
+            input_height: 288,
+            input_width: 512,
+            device: Device::Cuda(1),
+            epochs: None,
+            minutes: Some(5.0),
+            seed: 7,
+            resume: false,
+            batch: Some(16),
+            learning_rate: None,
+            gamma: Some(2.0),
+            class_weights: Some([1.0; 8]),
+            box_loss: BoxLoss::SmoothL1,
+            force: false,
+            pretrained: "/cache/lite0.safetensors".into(),
+            work: "/work".into(),
+            command: "cargo xtask train-and-export".into(),
+        }
+    }
+
+    #[test]
+    fn job_survives_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("job.json");
+        job().write(&path).unwrap();
+        assert_eq!(TrainJob::read(&path).unwrap(), job());
+        std::fs::write(&path, "{}").unwrap();
+        assert!(TrainJob::read(&path).is_err());
+    }
+
+    #[test]
+    fn impossible_values_are_refused() {
+        let refused = |change: fn(&mut TrainJob)| {
+            let mut job = job();
+            change(&mut job);
+            job.check().is_err()
+        };
+        assert!(job().check().is_ok());
+        assert!(refused(|job| job.data.clear()));
+        assert!(refused(|job| job.input_height = 300));
+        assert!(refused(|job| job.input_width = 0));
+        assert!(refused(|job| job.epochs = Some(0)));
+        assert!(refused(|job| job.minutes = Some(f64::NAN)));
+        assert!(refused(|job| job.batch = Some(0)));
+        assert!(refused(|job| job.learning_rate = Some(-1.0)));
+        assert!(refused(|job| job.gamma = Some(f64::NAN)));
+        assert!(refused(|job| job.class_weights = Some([-1.0; 8])));
+    }
+
+    #[test]
+    fn devices_have_one_spelling() {
+        for text in ["auto", "cpu", "cuda:0", "cuda:3"] {
+            assert_eq!(text.parse::<Device>().unwrap().to_string(), text);
+        }
+        assert_eq!("cuda".parse(), Ok(Device::Cuda(0)));
+        for text in ["", "gpu", "cuda:", "cuda:-1", "cpu:0"] {
+            assert!(text.parse::<Device>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn events_are_the_agreed_lines() {
+        let event = TrainEvent::Note {
+            text: "hello".into(),
+        };
+        assert_eq!(event.to_line(), r#"{"event":"note","text":"hello"}"#);
+        let line = r#"{"event":"step","step":1,"steps":9,"loss":1.5,"loss_class":1.0,
+            "loss_box":0.5,"images_per_s":10.0,"elapsed_s":1.0,"remaining_s":8.0}"#;
+        assert!(matches!(
+            TrainEvent::from_line(line),
+            Some(TrainEvent::Step { steps: 9, .. })
+        ));
+        let line = r#"{"event":"evaluated","set":"a","precision":"int8","map":0.1,"map50":0.2}"#;
+        assert_eq!(TrainEvent::from_line(line).unwrap().to_line(), line);
+        assert_eq!(TrainEvent::from_line("Epoch 1"), None);
+    }
+
+    #[test]
+    fn a_loss_that_is_not_a_number_still_makes_a_line() {
+        let event = TrainEvent::Step {
+            step: 1,
+            steps: 2,
+            loss: f64::NAN,
+            loss_class: 0.0,
+            loss_box: f64::INFINITY,
+            images_per_s: 1.0,
+            elapsed_s: 0.0,
+            remaining_s: 0.0,
+        };
+        let back = TrainEvent::from_line(&event.to_line()).unwrap();
+        assert!(matches!(back, TrainEvent::Step { loss, steps: 2, .. } if loss.is_nan()));
+    }
+}

@@ -2,7 +2,10 @@
 //! which runs bindgen, and so needs libclang, in every build. `README.md` tells why and
 //! how; `generate.sh` writes `bindings.rs`.
 
-#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
+#[cfg(not(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+)))]
 compile_error!(
     "v4l2-sys-mit has bindings for Linux on x86_64 and aarch64 only: add the target to generate.sh"
 );

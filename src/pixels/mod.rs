@@ -1,0 +1,15 @@
+//! From the bytes of a frame to rows of RGB.
+//!
+//! [`Decoder::picture`] turns any [`crate::frame::Frame`] into a [`Picture`]: a raw frame is
+//! only checked and viewed, a JPEG is decoded into a buffer that is reused. Whoever needs
+//! pixels then reads [`Picture::rgb_row`], row by row, in the order and number it wants.
+
+mod decoder;
+mod error;
+pub(crate) mod jpeg;
+mod picture;
+mod rows;
+
+pub use decoder::Decoder;
+pub use error::PixelError;
+pub use picture::Picture;

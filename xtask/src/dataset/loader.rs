@@ -44,7 +44,11 @@ pub(super) fn load(
     let annotation_path = find_annotations(dir, split)?;
     let file = read_coco(&annotation_path)?;
     let mut loader = Loader::new(dir, annotation_path);
-    let (categories, images, annotations) = loader.lists(file)?;
+    let Lists {
+        categories,
+        images,
+        annotations,
+    } = loader.lists(file)?;
 
     let classes = loader.classes(&categories);
     let mut listed = [false; ObjectClass::COUNT];
@@ -174,6 +178,13 @@ fn classes_with_box(objects: &[GroundTruth]) -> [bool; ObjectClass::COUNT] {
     with_box
 }
 
+/// The three lists that every COCO file has.
+struct Lists {
+    categories: Vec<Category>,
+    images: Vec<Image>,
+    annotations: Vec<Annotation>,
+}
+
 /// A category of the file: one of our classes, or the name of something else.
 type CategoryClass = Result<ObjectClass, String>;
 
@@ -208,19 +219,16 @@ impl<'a> Loader<'a> {
         }
     }
 
-    fn lists(
-        &self,
-        file: CocoFile,
-    ) -> Result<(Vec<Category>, Vec<Image>, Vec<Annotation>), DatasetError> {
+    fn lists(&self, file: CocoFile) -> Result<Lists, DatasetError> {
         let missing = |list| DatasetError::MissingList {
             path: self.annotation_path.clone(),
             list,
         };
-        Ok((
-            file.categories.ok_or_else(|| missing("categories"))?,
-            file.images.ok_or_else(|| missing("images"))?,
-            file.annotations.ok_or_else(|| missing("annotations"))?,
-        ))
+        Ok(Lists {
+            categories: file.categories.ok_or_else(|| missing("categories"))?,
+            images: file.images.ok_or_else(|| missing("images"))?,
+            annotations: file.annotations.ok_or_else(|| missing("annotations"))?,
+        })
     }
 
     /// Class by category id. Of two categories with one id the first wins.

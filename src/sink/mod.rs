@@ -4,8 +4,11 @@
 //! own, so that a slow disk or reader delays nobody but itself; the bounded channel in between
 //! and the choice of what to lose when it is full belong to the pipeline.
 
+mod backlog;
 mod json;
 mod jsonl;
+mod reader;
+mod socket_file;
 mod status;
 mod summary;
 mod thread;

@@ -4,8 +4,8 @@
 use super::*;
 use crate::detection::DETECTIONS_MAX;
 use crate::sink::tests::example_frame;
-use proptest::prelude::*;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::PathBuf;
 
 /// Sockets live in the system's temporary folder; the paths of test folders may be too long.
 fn sink() -> (tempfile::TempDir, PathBuf, UnixSink) {
@@ -190,37 +190,4 @@ fn what_is_not_a_socket_stays() {
         .unwrap()
         .to_string();
     assert!(error.contains("make its folder"), "{error}");
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
-    /// However a reader takes its bytes, it gets whole lines in order, and those it misses
-    /// are counted.
-    #[test]
-    fn backlog_keeps_whole_lines(
-        steps in proptest::collection::vec((1usize..200_000, 0usize..300_000), 1..60),
-    ) {
-        let mut backlog = Backlog::default();
-        let mut received: Vec<u8> = Vec::new();
-        for (number, (line_bytes, taken)) in steps.iter().enumerate() {
-            let mut line = format!("{number} {}", "x".repeat(*line_bytes)).into_bytes();
-            line.push(b'\n');
-            let sent = if backlog.bytes.is_empty() { (*taken).min(line.len()) } else { 0 };
-            received.extend(&line[..sent]);
-            backlog.keep(&line, sent);
-            prop_assert!(backlog.bytes.len() <= BACKLOG_BYTES_MAX);
-            let taken = (*taken).min(backlog.bytes.len());
-            received.extend(backlog.bytes.range(..taken));
-            backlog.sent(taken);
-        }
-        received.extend(backlog.bytes.iter());
-        let numbers: Vec<usize> = std::str::from_utf8(&received).unwrap().lines().map(|line| {
-            let (number, rest) = line.split_once(' ').unwrap();
-            let number: usize = number.parse().unwrap();
-            assert_eq!(rest.len(), steps[number].0, "line {number} is torn");
-            number
-        }).collect();
-        prop_assert!(numbers.is_sorted());
-        prop_assert_eq!(numbers.len() as u64 + backlog.lost, steps.len() as u64);
-    }
 }

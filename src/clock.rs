@@ -117,6 +117,7 @@ fn shift(moment: u64, from: u64, to: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]

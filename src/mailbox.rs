@@ -130,6 +130,7 @@ impl Mailbox {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::thread;

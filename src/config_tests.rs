@@ -1,0 +1,195 @@
+//! Tests of the settings.
+
+#![allow(clippy::unwrap_used)]
+use super::*;
+use proptest::prelude::*;
+
+fn parse(text: &str) -> Result<Settings, ConfigError> {
+    RawSettings::parse(text.as_bytes(), Path::new("lookout.toml"))?.validate()
+}
+
+/// The example of the module's documentation, which this keeps true.
+fn documented_example() -> String {
+    let lines = include_str!("config.rs")
+        .lines()
+        .map_while(|line| line.strip_prefix("//!"));
+    let lines = lines.skip_while(|line| !line.contains("```toml")).skip(1);
+    lines
+        .take_while(|line| !line.contains("```"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[test]
+fn the_documented_file_sets_every_key() {
+    let text = documented_example();
+    let raw = RawSettings::parse(text.as_bytes(), Path::new("lookout.toml")).unwrap();
+    let all_given = raw.source.is_some()
+        && raw.model.is_some()
+        && raw.score.is_some()
+        && raw.frames.is_some()
+        && raw.threads.is_some()
+        && raw.sinks.is_some()
+        && raw.queue_frames.is_some()
+        && raw.stall_warning_ms.is_some()
+        && raw.annotate.directory.is_some()
+        && raw.annotate.format.is_some()
+        && raw.annotate.every_nth.is_some()
+        && raw.annotate.files_max.is_some();
+    assert!(all_given, "{raw:?}");
+    let settings = raw.validate().unwrap();
+    assert_eq!(settings.frames_max, Some(1000));
+    assert_eq!(settings.threads, 2);
+    assert_eq!(settings.score, Some(0.4));
+    assert_eq!(settings.stall_warning, Duration::from_secs(2));
+    assert_eq!(settings.annotate.unwrap().every_nth, 15);
+}
+
+#[test]
+fn an_empty_file_gives_the_defaults() {
+    assert_eq!(parse("").unwrap(), Settings::default());
+}
+
+#[test]
+fn a_refused_value_names_its_key_and_what_is_allowed() {
+    for (text, words) in [
+        ("score = 1.5", ["score", "1.5", "0 to 1"]),
+        ("score = nan", ["score", "NaN", "0 to 1"]),
+        ("frames = 0", ["frames", "0", "1 to"]),
+        ("frames = -3", ["frames", "-3", "1 to"]),
+        ("threads = 65", ["threads", "65", "1 to 64"]),
+        ("queue_frames = 0", ["queue_frames", "0", "1 to 1024"]),
+        (
+            "stall_warning_ms = 5",
+            ["stall_warning_ms", "5", "100 to 3600000"],
+        ),
+        ("source = 'tape:'", ["source", "tape:", "drive:"]),
+        ("sinks = ['jsonl']", ["sinks", "jsonl", "jsonl:-"]),
+        ("sinks = ['jsonl:-', 'jsonl:-']", ["sinks", "twice", "once"]),
+        (
+            "annotate.every_nth = 0",
+            ["annotate.every_nth", "0", "1 to"],
+        ),
+        (
+            "annotate.directory = ''",
+            ["annotate.directory", "empty", "folder"],
+        ),
+        ("scroe = 0.5", ["scroe", "unknown", "`score`"]),
+        ("score = 'high'", ["score", "lookout.toml", "line 1"]),
+        ("[annotate", ["lookout.toml", "line 1", "annotate"]),
+    ] {
+        let message = parse(text).unwrap_err().to_string();
+        for word in words {
+            assert!(message.contains(word), "{text}: no '{word}' in: {message}");
+        }
+    }
+}
+
+#[test]
+fn settings_made_by_a_program_are_checked_too() {
+    assert!(Settings::default().check().is_ok());
+    for settings in [
+        Settings {
+            score: Some(f32::NAN),
+            ..Settings::default()
+        },
+        Settings {
+            frames_max: Some(0),
+            ..Settings::default()
+        },
+        Settings {
+            threads: 0,
+            ..Settings::default()
+        },
+        Settings {
+            queue_frames: usize::MAX,
+            ..Settings::default()
+        },
+        Settings {
+            annotate: Some(AnnotateSettings {
+                every_nth: 0,
+                ..AnnotateSettings::new("x")
+            }),
+            ..Settings::default()
+        },
+    ] {
+        assert!(settings.check().is_err(), "{settings:?}");
+    }
+}
+
+#[test]
+fn a_whole_number_is_a_score_too() {
+    assert_eq!(parse("score = 1").unwrap().score, Some(1.0));
+}
+
+#[test]
+fn too_many_sinks_are_refused() {
+    let sinks: Vec<String> = (0..=SINKS_MAX).map(|n| format!("'jsonl:f{n}'")).collect();
+    let message = parse(&format!("sinks = [{}]", sinks.join(",")))
+        .unwrap_err()
+        .to_string();
+    assert!(message.contains("at most 16"), "{message}");
+}
+
+#[test]
+fn the_first_layer_wins_key_by_key() {
+    let layer = |text: &str| RawSettings::parse(text.as_bytes(), Path::new("x")).unwrap();
+    let above = layer("score = 0.25\nsinks = ['jsonl:-']\nannotate.directory = 'a'");
+    let below = layer("score = 0.75\nthreads = 3\nannotate = {directory='b', every_nth=7}");
+    let settings = above.or(below).validate().unwrap();
+    assert_eq!((settings.score, settings.threads), (Some(0.25), 3));
+    assert_eq!(settings.sinks, [SinkUri::Stdout]);
+    let annotate = settings.annotate.unwrap();
+    assert_eq!(
+        (annotate.directory, annotate.every_nth),
+        (PathBuf::from("a"), 7)
+    );
+}
+
+#[test]
+fn files_that_cannot_be_taken_say_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = RawSettings::read(&folder.path().join("none.toml")).unwrap_err();
+    assert!(missing.to_string().contains("--config"), "{missing}");
+    let path = folder.path().join("big.toml");
+    std::fs::write(&path, "#".repeat(FILE_BYTES_MAX as usize + 1)).unwrap();
+    assert!(matches!(
+        RawSettings::read(&path),
+        Err(ConfigError::TooLarge { .. })
+    ));
+    std::fs::write(&path, "#".repeat(FILE_BYTES_MAX as usize)).unwrap();
+    assert_eq!(RawSettings::read(&path).unwrap(), RawSettings::default());
+    assert!(
+        RawSettings::read(folder.path()).is_err(),
+        "a folder is no file"
+    );
+    assert!(RawSettings::parse(b"\xff\xfe", &path).is_err(), "not UTF-8");
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..512)) {
+        if let Ok(raw) = RawSettings::parse(&bytes, Path::new("x")) {
+            let _ = raw.validate();
+        }
+    }
+
+    #[test]
+    fn arbitrary_toml_never_panics(
+        key in "(source|model|score|frames|threads|sinks|queue_frames|annotate|[a-z]{1,6})",
+        value in r#"(-?[0-9]{1,20}|-?[0-9]{1,9}\.[0-9]{1,9}|nan|inf|"[ -!#-~]{0,20}"|\[{1,200}|\{.{0,20}\})"#,
+        rest in "\\PC{0,80}",
+    ) {
+        let text = format!("{key} = {value}\n{rest}");
+        if let Ok(raw) = RawSettings::parse(text.as_bytes(), Path::new("x")) {
+            let _ = raw.validate();
+        }
+    }
+
+    #[test]
+    fn every_accepted_number_is_kept(frames in FRAMES, score in 0.0f64..=1.0) {
+        let settings = parse(&format!("frames = {frames}\nscore = {score:?}")).unwrap();
+        prop_assert_eq!(settings.frames_max, Some(frames as u64));
+        prop_assert_eq!(settings.score, Some(score as f32));
+    }
+}

@@ -1,0 +1,376 @@
+//! Putting a run together and starting it.
+
+use super::detect::Detect;
+use super::handle::{Feed, Handle};
+use super::inference::Inference;
+use super::outlet::Outlet;
+use super::shared::{Ended, RunError, Shared};
+use super::{capture, defaults};
+use crate::annotate::{AnnotateError, AnnotateOptions, AnnotateWriter};
+use crate::capture::{Opener, SourceMode, StopFlag, Supervisor};
+use crate::config::{AnnotateSettings, ConfigError, Settings};
+use crate::detection::DetectionFrame;
+use crate::detector::{Detector, DetectorOptions};
+use crate::model::ModelError;
+use crate::sink::{self, Sink, SinkError, SinkUri};
+use crate::source::{self, FrameSource, Pace, SourceError, SourceUri};
+use crossbeam_channel::Receiver;
+use std::num::NonZeroU64;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+
+/// Why a run did not start. The message says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting is not allowed.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// No model was given, and none is where models are looked for.
+    #[error(
+        "found no model in {}; give the folder of one with --model",
+        list(searched)
+    )]
+    NoModel {
+        /// Folders that were looked into.
+        searched: Vec<PathBuf>,
+    },
+    /// The model cannot be used.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The source cannot be opened. Cameras are never the cause: they are waited for.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// A sink cannot be opened.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    /// Annotated pictures cannot be written.
+    #[error(transparent)]
+    Annotate(#[from] AnnotateError),
+    /// The operating system gave no thread.
+    #[error("cannot start a thread: {0}; end other programs or raise `ulimit -u`")]
+    Thread(#[from] std::io::Error),
+}
+
+fn list(folders: &[PathBuf]) -> String {
+    let names: Vec<String> = folders
+        .iter()
+        .map(|folder| folder.display().to_string())
+        .collect();
+    names.join(", ")
+}
+
+/// The entry to the library: see [`Lookout::builder`].
+pub struct Lookout;
+
+impl Lookout {
+    /// Collects what a run needs; [`Builder::start`] then starts it.
+    ///
+    /// ```no_run
+    /// use lookout::pipeline::Lookout;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (detections, handle) = Lookout::builder()
+    ///     .source("v4l2:///dev/dashcam?size=1280x720&fps=30".parse()?)
+    ///     .model("models/road-288x512")
+    ///     .score(0.4)
+    ///     .start()?;
+    /// for frame in detections.iter().take(100) {
+    ///     for object in &frame.detections {
+    ///         println!("{} {:.2} at {:?}", object.class, object.score, object.bbox);
+    ///     }
+    /// }
+    /// drop(detections);
+    /// handle.stop();
+    /// let summary = handle.join();
+    /// println!("{} frames, {} lost", summary.counters.frames, summary.counters.drops.total());
+    /// summary.into_result()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+}
+
+/// What a run is made of. Everything has a default.
+#[derive(Default)]
+pub struct Builder {
+    settings: Settings,
+    stop: StopFlag,
+    opener: Option<(Opener, SourceMode, Pace)>,
+    detector: Option<Box<dyn Detect>>,
+    sinks: Vec<Box<dyn Sink>>,
+}
+
+impl Builder {
+    /// Takes all settings at once, for instance those of a configuration file; later calls
+    /// change single ones.
+    pub fn config(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// Where frames come from. Default: [`super::default_source`].
+    pub fn source(mut self, uri: SourceUri) -> Self {
+        self.settings.source = Some(uri);
+        self
+    }
+
+    /// The folder of the model. Default: [`super::find_model`].
+    pub fn model(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.settings.model = Some(folder.into());
+        self
+    }
+
+    /// Leaves out detections with a lower score, `0..=1`. Default: the model's own threshold.
+    pub fn score(mut self, score_min: f32) -> Self {
+        self.settings.score = Some(score_min);
+        self
+    }
+
+    /// Ends the run after so many published frames. Default: no limit.
+    pub fn frames_max(mut self, frames: u64) -> Self {
+        self.settings.frames_max = Some(frames);
+        self
+    }
+
+    /// Threads of the detector. Default: 1.
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.settings.threads = threads;
+        self
+    }
+
+    /// Feeds a sink as well, each in its own thread. When the last sink has lost its reader
+    /// for good the run ends.
+    pub fn sink(mut self, uri: SinkUri) -> Self {
+        self.settings.sinks.push(uri);
+        self
+    }
+
+    /// As [`Self::sink`], with a sink of your own.
+    pub fn sink_with(mut self, sink: Box<dyn Sink>) -> Self {
+        self.sinks.push(sink);
+        self
+    }
+
+    /// Writes annotated pictures.
+    pub fn annotate(mut self, settings: AnnotateSettings) -> Self {
+        self.settings.annotate = Some(settings);
+        self
+    }
+
+    /// How many messages the subscriber and each sink may fall behind. Default: 64.
+    pub fn queue_frames(mut self, frames: usize) -> Self {
+        self.settings.queue_frames = frames;
+        self
+    }
+
+    /// A flag that ends the run as [`Handle::stop`] does, for signal handlers.
+    pub fn stop_flag(mut self, stop: StopFlag) -> Self {
+        self.stop = stop;
+        self
+    }
+
+    /// Takes frames from a source of your own, in place of [`Self::source`].
+    pub fn source_with(mut self, opener: Opener, mode: SourceMode, pace: Pace) -> Self {
+        self.opener = Some((opener, mode, pace));
+        self
+    }
+
+    /// Takes a detector of your own, in place of [`Self::model`].
+    pub fn detector(mut self, detector: Box<dyn Detect>) -> Self {
+        self.detector = Some(detector);
+        self
+    }
+
+    /// Loads the model, opens source and sinks and starts the threads. The receiver gets a
+    /// message for every frame that was looked at, empty ones too, and hangs up at the end.
+    ///
+    /// A receiver that is too slow loses the oldest messages of a live source, and delays one
+    /// that can wait (files with `?pace=max`); in the latter case it loses new messages once
+    /// it has taken none for ten seconds. Drop it when there is no use for it.
+    ///
+    /// # Errors
+    /// When a part cannot be had. A camera that is missing is no error: it is waited for.
+    pub fn start(mut self) -> Result<(Receiver<DetectionFrame>, Handle), StartError> {
+        self.settings.check()?;
+        let sinks = self.open_sinks()?;
+        let annotator = self.settings.annotate.as_ref().map(annotator).transpose()?;
+        let detector = match self.detector.take() {
+            Some(detector) => detector,
+            None => load(&self.settings)?,
+        };
+        let source = match self.opener.take() {
+            Some((opener, mode, pace)) => Source {
+                opener,
+                mode,
+                pace,
+                name: "own source".into(),
+            },
+            None => Source::open(self.settings.source.take())?,
+        };
+        let shared = Arc::new(Shared::new(source.pace, self.stop.clone()));
+        let (outlet, receiver) = Outlet::new(self.settings.queue_frames, source.pace);
+        let subscriber = outlet.gauge();
+        let mut outlets = vec![outlet];
+        let mut handle = Handle {
+            shared: Arc::clone(&shared),
+            threads: Vec::new(),
+            feeds: Vec::new(),
+            subscriber,
+            source: source.name,
+            model_id: detector.model_id().to_owned(),
+        };
+        let open_sinks = Arc::new(AtomicUsize::new(sinks.len()));
+        for sink in sinks {
+            let (outlet, feed) = feed(
+                sink,
+                self.settings.queue_frames,
+                &shared,
+                Arc::clone(&open_sinks),
+            )?;
+            outlets.push(outlet);
+            handle.feeds.push(feed);
+        }
+        let inference = Inference::new(detector, outlets, annotator, self.settings.frames_max);
+        let stop = shared.stop.clone();
+        let supervisor = Supervisor::new(
+            source.opener,
+            source.mode,
+            stop,
+            Arc::clone(&shared.capture),
+        );
+        handle
+            .threads
+            .push(spawn_inference(inference, Arc::clone(&shared))?);
+        handle.threads.push(spawn_capture(supervisor, shared)?);
+        Ok((receiver, handle))
+    }
+
+    fn open_sinks(&mut self) -> Result<Vec<Box<dyn Sink>>, StartError> {
+        let mut sinks = std::mem::take(&mut self.sinks);
+        for uri in &self.settings.sinks {
+            sinks.push(sink::open(uri)?);
+        }
+        Ok(sinks)
+    }
+}
+
+/// A source that is ready to be supervised.
+struct Source {
+    opener: Opener,
+    mode: SourceMode,
+    pace: Pace,
+    name: String,
+}
+
+impl Source {
+    /// Opens a file at once, so that a wrong name is an error at the start. A camera is left
+    /// to the supervisor, which waits for it.
+    fn open(uri: Option<SourceUri>) -> Result<Self, SourceError> {
+        let uri = uri.unwrap_or_else(defaults::default_source);
+        if source::is_live(&uri) {
+            let name = uri.to_string();
+            let opener: Opener = Box::new(move || source::open(&uri));
+            return Ok(Self {
+                opener,
+                mode: SourceMode::Live,
+                pace: Pace::Live,
+                name,
+            });
+        }
+        let opened = source::open(&uri)?;
+        let (pace, name) = (opened.pace(), opened.describe());
+        let mut ready: Option<Box<dyn FrameSource>> = Some(opened);
+        let opener: Opener = Box::new(move || match ready.take() {
+            Some(source) => Ok(source),
+            None => source::open(&uri),
+        });
+        Ok(Self {
+            opener,
+            mode: SourceMode::Finite,
+            pace,
+            name,
+        })
+    }
+}
+
+fn load(settings: &Settings) -> Result<Box<dyn Detect>, StartError> {
+    let found;
+    let folder: &Path = match &settings.model {
+        Some(folder) => folder,
+        None => {
+            found = defaults::find_model().map_err(|searched| StartError::NoModel { searched })?;
+            &found
+        }
+    };
+    let options = DetectorOptions {
+        score_min: settings.score,
+    };
+    Ok(Box::new(Detector::load(folder, &options)?))
+}
+
+fn annotator(settings: &AnnotateSettings) -> Result<AnnotateWriter, AnnotateError> {
+    let options = AnnotateOptions {
+        file: settings.file,
+        every_nth: NonZeroU64::new(settings.every_nth.into()).unwrap_or(NonZeroU64::MIN),
+        files_max: settings.files_max.into(),
+    };
+    AnnotateWriter::start(&settings.directory, options)
+}
+
+/// Starts the thread of a sink. The run ends when the last sink has lost its reader, and with
+/// an error when the thread dies.
+fn feed(
+    sink: Box<dyn Sink>,
+    queue_frames: usize,
+    shared: &Arc<Shared>,
+    open_sinks: Arc<AtomicUsize>,
+) -> Result<(Outlet, Feed), SinkError> {
+    let (outlet, receiver) = Outlet::new(queue_frames, shared.pace);
+    let gauge = outlet.gauge();
+    let guard = PanicGuard(Arc::clone(shared));
+    let closing = Arc::clone(&gauge);
+    let thread = sink::spawn(sink, receiver, move || {
+        closing.close();
+        if open_sinks.fetch_sub(1, Ordering::AcqRel) == 1 {
+            guard.0.end(Ended::NobodyListens);
+        }
+    })?;
+    Ok((outlet, Feed { thread, gauge }))
+}
+
+/// Travels with a thread; when that unwinds, it ends the run with an error.
+struct PanicGuard(Arc<Shared>);
+
+impl Drop for PanicGuard {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let message = "its message is above".into();
+            self.0.end(Ended::Failed(RunError::Panicked {
+                thread: "sink",
+                message,
+            }));
+        }
+    }
+}
+
+fn spawn_capture(supervisor: Supervisor, shared: Arc<Shared>) -> std::io::Result<JoinHandle<()>> {
+    std::thread::Builder::new()
+        .name("lookout-capture".into())
+        .spawn(move || shared.guard("capture", || capture::run(supervisor, &shared)))
+}
+
+fn spawn_inference(
+    mut inference: Inference,
+    shared: Arc<Shared>,
+) -> std::io::Result<JoinHandle<()>> {
+    std::thread::Builder::new()
+        .name("lookout-inference".into())
+        .spawn(move || {
+            shared.guard("inference", || inference.run(&shared));
+            inference.finish(&shared);
+        })
+}

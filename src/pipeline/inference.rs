@@ -1,0 +1,170 @@
+//! The inference thread: from the mailbox to the outlets.
+
+use super::detect::Detect;
+use super::outlet::Outlet;
+use super::shared::{Ended, RunError, Shared};
+use crate::annotate::AnnotateWriter;
+use crate::clock::{self, WallClock};
+use crate::detection::{DetectionFrame, MODEL_ID_BYTES_MAX};
+use crate::frame::Frame;
+use crate::mailbox::Taken;
+use crate::pixels::{Decoder, Picture};
+use crate::source::Pace;
+use std::time::{Duration, Instant};
+
+/// How soon a thread that waits for a frame notices a stop.
+const WAIT_SLICE: Duration = Duration::from_millis(100);
+
+/// Frames in a row that the detector may fail on before the run ends with an error.
+const FAILURES_IN_A_ROW_MAX: u64 = 10;
+
+/// All that the inference thread owns. Its buffers are reused from frame to frame.
+pub(super) struct Inference {
+    detector: Box<dyn Detect>,
+    decoder: Decoder,
+    clock: WallClock,
+    message: DetectionFrame,
+    outlets: Vec<Outlet>,
+    annotator: Option<AnnotateWriter>,
+    frames_max: Option<u64>,
+    is_last_damaged: bool,
+    failures_in_a_row: u64,
+}
+
+impl Inference {
+    pub(super) fn new(
+        detector: Box<dyn Detect>,
+        outlets: Vec<Outlet>,
+        annotator: Option<AnnotateWriter>,
+        frames_max: Option<u64>,
+    ) -> Self {
+        let message = empty_message(detector.model_id());
+        Self {
+            detector,
+            decoder: Decoder::new(),
+            clock: WallClock::new(),
+            message,
+            outlets,
+            annotator,
+            frames_max,
+            is_last_damaged: false,
+            failures_in_a_row: 0,
+        }
+    }
+
+    /// Looks at frames until there are no more, enough have been published or the run is stopped.
+    pub(super) fn run(&mut self, shared: &Shared) -> Result<Option<Ended>, RunError> {
+        let mut frame = Frame::with_capacity(0);
+        while !shared.stop.is_stopped() {
+            match shared.mailbox.take(&mut frame, WAIT_SLICE) {
+                Taken::Timeout => {}
+                Taken::Closed if shared.stop.is_stopped() => break,
+                Taken::Closed => return Ok(Some(Ended::SourceEnd)),
+                Taken::Frame => self.process(&frame, shared)?,
+            }
+            if self
+                .frames_max
+                .is_some_and(|frames_max| self.message.sequence >= frames_max)
+            {
+                return Ok(Some(Ended::FrameLimit));
+            }
+        }
+        Ok(Some(Ended::Stopped))
+    }
+
+    /// Waits for the last annotated picture. The outlets close with `self`.
+    pub(super) fn finish(mut self, shared: &Shared) {
+        if let Some(annotator) = self.annotator.take() {
+            *shared.annotated() = Some(annotator.finish());
+        }
+    }
+
+    /// One frame, from bytes to every reader. A frame that cannot be read or looked at is
+    /// counted and skipped; the log says so once for each row of them.
+    fn process(&mut self, frame: &Frame, shared: &Shared) -> Result<(), RunError> {
+        let picture = match self.decoder.picture(frame) {
+            Ok(picture) => picture,
+            Err(error) => {
+                shared.tallies.damaged.add_one();
+                if !std::mem::replace(&mut self.is_last_damaged, true) {
+                    log::warn!("damaged frame {} skipped: {error}", frame.stamp.sequence);
+                }
+                return Ok(());
+            }
+        };
+        self.is_last_damaged = false;
+        let message = &mut self.message;
+        if let Err(error) = self.detector.detect(&picture, &mut message.detections) {
+            shared.tallies.failed.add_one();
+            return count_failure(&mut self.failures_in_a_row, &error.to_string());
+        }
+        self.failures_in_a_row = 0;
+        message.frame_width = picture.width();
+        message.frame_height = picture.height();
+        stamp(message, frame, &mut self.clock);
+        for outlet in &mut self.outlets {
+            outlet.send(message, &shared.stop);
+        }
+        shared.statistics().record(message, Instant::now());
+        if let Some(annotator) = &self.annotator {
+            annotate(annotator, &picture, message, shared.pace);
+        }
+        message.sequence += 1;
+        Ok(())
+    }
+}
+
+/// Offers the picture to be written. Whoever is late for a live source waits for nobody.
+fn annotate(writer: &AnnotateWriter, picture: &Picture<'_>, seen: &DetectionFrame, pace: Pace) {
+    match pace {
+        Pace::Live => writer.offer(picture, seen.sequence, &seen.detections),
+        Pace::EveryFrame => writer.offer_wait(picture, seen.sequence, &seen.detections),
+    };
+}
+
+/// Notes when the frame was taken and how old it is now, at publication.
+fn stamp(message: &mut DetectionFrame, frame: &Frame, clock: &mut WallClock) {
+    let captured_ns = frame.stamp.monotonic_ns;
+    let wall = clock.at(captured_ns);
+    message.source_sequence = frame.stamp.sequence;
+    message.captured_monotonic_ns = captured_ns;
+    message.captured_unix_ns = wall.unix_ns;
+    message.wall_clock_synchronised = wall.synchronised;
+    message.age_us = clock::monotonic_ns().saturating_sub(captured_ns) / 1000;
+}
+
+fn count_failure(failures_in_a_row: &mut u64, reason: &str) -> Result<(), RunError> {
+    *failures_in_a_row += 1;
+    if *failures_in_a_row == 1 {
+        log::warn!("a frame was not looked at: {reason}");
+    }
+    if *failures_in_a_row < FAILURES_IN_A_ROW_MAX {
+        return Ok(());
+    }
+    Err(RunError::Detector {
+        failures: *failures_in_a_row,
+        reason: reason.to_owned(),
+    })
+}
+
+/// The message that is filled anew for each frame.
+fn empty_message(model_id: &str) -> DetectionFrame {
+    let mut id: heapless::String<MODEL_ID_BYTES_MAX> = heapless::String::new();
+    for letter in model_id.chars() {
+        if id.push(letter).is_err() {
+            break;
+        }
+    }
+    DetectionFrame {
+        sequence: 0,
+        source_sequence: 0,
+        captured_monotonic_ns: 0,
+        captured_unix_ns: 0,
+        wall_clock_synchronised: false,
+        age_us: 0,
+        frame_width: 0,
+        frame_height: 0,
+        model_id: id,
+        detections: heapless::Vec::new(),
+    }
+}

@@ -12,8 +12,11 @@ const RECENT_FRAMES: usize = 64;
 /// Ages above this are counted as this: one hour.
 const AGE_US_MAX: u64 = 3_600_000_000;
 
-/// How many decimal digits of an age survive in the histogram.
-const AGE_DIGITS: u8 = 3;
+/// How many decimal digits survive in a histogram.
+const DIGITS: u8 = 3;
+
+/// Stages that take longer are counted as this: ten minutes.
+const STAGE_NS_MAX: u64 = 600_000_000_000;
 
 /// Ages from capture to publication, in microseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -46,13 +49,74 @@ pub struct Pulse {
     pub age: AgeSummary,
 }
 
+/// A step of a frame's way through inference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[repr(usize)]
+pub enum Stage {
+    /// From the frame's bytes to a picture.
+    Decode = 0,
+    /// Letterbox, scaling and normalisation.
+    Preprocess = 1,
+    /// The network.
+    Infer = 2,
+    /// Box decoding and suppression.
+    Boxes = 3,
+    /// Stamping the message and handing it to every reader.
+    Publish = 4,
+    /// All of it, from taking the frame to its publication.
+    Whole = 5,
+}
+
+impl Stage {
+    /// Number of stages.
+    pub const COUNT: usize = 6;
+
+    /// All stages, in the order of a frame's way.
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Decode,
+        Self::Preprocess,
+        Self::Infer,
+        Self::Boxes,
+        Self::Publish,
+        Self::Whole,
+    ];
+
+    /// Name in tables and reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Decode => "decode",
+            Self::Preprocess => "preprocess",
+            Self::Infer => "infer",
+            Self::Boxes => "boxes+nms",
+            Self::Publish => "publish",
+            Self::Whole => "whole",
+        }
+    }
+}
+
+/// How long one frame spent in each stage, by `Stage as usize`.
+pub type StageDurations = [Duration; Stage::COUNT];
+
+/// How long a stage took over all frames of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct StageSummary {
+    /// The fastest frame, in nanoseconds.
+    pub min_ns: u64,
+    /// Half of the frames were faster, in nanoseconds.
+    pub median_ns: u64,
+    /// All but one frame in a hundred were faster, in nanoseconds.
+    pub p99_ns: u64,
+}
+
 /// Counts published frames. One thread records, others ask through a lock.
 #[derive(Debug)]
 pub struct Statistics {
     frames: u64,
     first_at: Option<Instant>,
     last_at: Option<Instant>,
-    ages: Histogram<u64>,
+    ages: Histogram<u32>,
+    stages: [Histogram<u32>; Stage::COUNT],
     recent: heapless::Deque<(Instant, u64), RECENT_FRAMES>,
     classes: [ClassCount; ObjectClass::COUNT],
     last_frame: [u64; ObjectClass::COUNT],
@@ -66,13 +130,13 @@ impl Default for Statistics {
 
 impl Statistics {
     /// Nothing counted yet. All memory is taken here.
-    #[allow(clippy::expect_used)] // The bounds are constants, so no input can make this fail.
     pub fn new() -> Self {
         Self {
             frames: 0,
             first_at: None,
             last_at: None,
-            ages: Histogram::new_with_bounds(1, AGE_US_MAX, AGE_DIGITS).expect("constant bounds"),
+            ages: histogram(AGE_US_MAX),
+            stages: std::array::from_fn(|_| histogram(STAGE_NS_MAX)),
             recent: heapless::Deque::new(),
             classes: [ClassCount::default(); ObjectClass::COUNT],
             last_frame: [0; ObjectClass::COUNT],
@@ -80,7 +144,10 @@ impl Statistics {
     }
 
     /// Counts a frame that was published at `now`. Does not allocate.
-    pub fn record(&mut self, frame: &DetectionFrame, now: Instant) {
+    pub fn record(&mut self, frame: &DetectionFrame, took: &StageDurations, now: Instant) {
+        for (histogram, duration) in self.stages.iter_mut().zip(took) {
+            histogram.saturating_record(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
+        }
         self.frames += 1;
         self.first_at.get_or_insert(now);
         self.last_at = Some(now);
@@ -114,6 +181,15 @@ impl Statistics {
     /// Detections of each class in the newest frame, by class index.
     pub fn last_frame(&self) -> &[u64; ObjectClass::COUNT] {
         &self.last_frame
+    }
+
+    /// How long each stage took, by `Stage as usize`.
+    pub fn stages(&self) -> [StageSummary; Stage::COUNT] {
+        self.stages.each_ref().map(|histogram| StageSummary {
+            min_ns: histogram.min(),
+            median_ns: histogram.value_at_quantile(0.50).min(histogram.max()),
+            p99_ns: histogram.value_at_quantile(0.99).min(histogram.max()),
+        })
     }
 
     /// Rate and ages since the first frame.
@@ -163,6 +239,11 @@ impl Statistics {
     }
 }
 
+#[allow(clippy::expect_used)] // The bounds are constants, so no input can make this fail.
+fn histogram(max: u64) -> Histogram<u32> {
+    Histogram::new_with_bounds(1, max, DIGITS).expect("bounds are constants")
+}
+
 /// Frames per second when `frames` moments lie between two instants, both included.
 fn rate(frames: u64, first: Option<Instant>, last: Option<Instant>) -> f64 {
     let (Some(first), Some(last)) = (first, last) else {
@@ -180,6 +261,8 @@ mod tests {
     use super::*;
     use crate::detection::Detection;
     use crate::geometry::BBox;
+
+    const TOOK: StageDurations = [Duration::ZERO; Stage::COUNT];
 
     fn frame(age_us: u64, classes: &[ObjectClass]) -> DetectionFrame {
         let bbox = BBox::new(0.0, 0.0, 1.0, 1.0);
@@ -218,7 +301,7 @@ mod tests {
         let start = Instant::now();
         for index in 0..1000u64 {
             let now = start + Duration::from_millis(100 * index);
-            statistics.record(&frame(1000 * (index + 1), &[]), now);
+            statistics.record(&frame(1000 * (index + 1), &[]), &TOOK, now);
         }
         let end = start + Duration::from_millis(99_900);
         let whole = statistics.whole_run();
@@ -239,7 +322,11 @@ mod tests {
         let mut statistics = Statistics::new();
         let start = Instant::now();
         for index in 0..11u32 {
-            statistics.record(&frame(1, &[]), start + Duration::from_millis(100) * index);
+            statistics.record(
+                &frame(1, &[]),
+                &TOOK,
+                start + Duration::from_millis(100) * index,
+            );
         }
         let later = start + Duration::from_secs(10);
         assert!((statistics.recent(later).frames_per_second - 1.0).abs() < 1e-9);
@@ -250,7 +337,7 @@ mod tests {
         use ObjectClass::{Car, Person};
         let mut statistics = Statistics::new();
         for classes in [&[Car, Car, Person][..], &[Car], &[]] {
-            statistics.record(&frame(1, classes), Instant::now());
+            statistics.record(&frame(1, classes), &TOOK, Instant::now());
         }
         let car = ClassCount {
             detections: 3,
@@ -271,8 +358,31 @@ mod tests {
     #[test]
     fn absurd_ages_saturate() {
         let mut statistics = Statistics::new();
-        statistics.record(&frame(u64::MAX, &[]), Instant::now());
-        statistics.record(&frame(0, &[]), Instant::now());
+        statistics.record(&frame(u64::MAX, &[]), &TOOK, Instant::now());
+        statistics.record(&frame(0, &[]), &TOOK, Instant::now());
         assert!(statistics.whole_run().age.max_us >= AGE_US_MAX);
+    }
+
+    #[test]
+    fn stages_keep_their_minimum_median_and_tail() {
+        let mut statistics = Statistics::new();
+        for index in 1..=100 {
+            let mut took = TOOK;
+            took[Stage::Infer as usize] = Duration::from_millis(index);
+            statistics.record(&frame(1, &[]), &took, Instant::now());
+        }
+        let infer = statistics.stages()[Stage::Infer as usize];
+        for (found, expected_ms) in [(infer.min_ns, 1), (infer.median_ns, 50), (infer.p99_ns, 99)] {
+            let expected = expected_ms * 1_000_000;
+            assert!(found.abs_diff(expected) <= expected / 500, "{infer:?}");
+        }
+        assert_eq!(statistics.stages()[Stage::Decode as usize].p99_ns, 0);
+    }
+
+    #[test]
+    fn stages_are_indexed_by_themselves() {
+        for (index, stage) in Stage::ALL.into_iter().enumerate() {
+            assert_eq!(stage as usize, index);
+        }
     }
 }

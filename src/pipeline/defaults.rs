@@ -9,15 +9,12 @@ const MODEL_NAME: &str = "road-288x512";
 
 /// The first camera that can be used, else the built-in drive.
 pub fn default_source() -> SourceUri {
-    let usable = capture::list_cameras()
-        .into_iter()
-        .filter(|camera| camera.usable.is_ok());
-    // The link by id still means the same camera after it was plugged in elsewhere.
-    let mut uris = usable.filter_map(|camera| {
+    let camera = capture::first_camera().and_then(|camera| {
+        // The link by id still means the same camera after it was plugged in elsewhere.
         let device = camera.by_id.unwrap_or(camera.device);
         format!("v4l2://{}", device.display()).parse().ok()
     });
-    uris.next().unwrap_or_default()
+    camera.unwrap_or_default()
 }
 
 /// Folders in which the shipped model is looked for, in this order: below the working folder,

@@ -6,7 +6,7 @@ use crate::annotate::AnnotateReport;
 use crate::capture::CaptureSnapshot;
 use crate::class::ObjectClass;
 use crate::sink::{SinkReport, SinkThread};
-use crate::statistics::{ClassCount, Pulse};
+use crate::statistics::{ClassCount, Pulse, Stage, StageSummary};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -53,6 +53,8 @@ pub struct Snapshot {
     pub whole_run: Pulse,
     /// Rate and ages of the newest frames.
     pub recent: Pulse,
+    /// How long each stage took, by `Stage as usize`.
+    pub stages: [StageSummary; Stage::COUNT],
     /// What was seen of each class, by class index.
     pub classes: [ClassCount; ObjectClass::COUNT],
     /// Detections of each class in the newest frame, by class index.
@@ -152,6 +154,7 @@ impl Handle {
             drops,
             whole_run: statistics.whole_run(),
             recent: statistics.recent(Instant::now()),
+            stages: statistics.stages(),
             classes: *statistics.classes(),
             last_frame: *statistics.last_frame(),
             sinks,

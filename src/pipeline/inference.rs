@@ -82,6 +82,7 @@ impl Inference {
     /// One frame, from bytes to every reader. A frame that cannot be read or looked at is
     /// counted and skipped; the log says so once for each row of them.
     fn process(&mut self, frame: &Frame, shared: &Shared) -> Result<(), RunError> {
+        let mut lap = Lap::start();
         let picture = match self.decoder.picture(frame) {
             Ok(picture) => picture,
             Err(error) => {
@@ -93,24 +94,65 @@ impl Inference {
             }
         };
         self.is_last_damaged = false;
+        let decode = lap.next();
         let message = &mut self.message;
-        if let Err(error) = self.detector.detect(&picture, &mut message.detections) {
-            shared.tallies.failed.add_one();
-            return count_failure(&mut self.failures_in_a_row, &error.to_string());
-        }
+        let times = match self.detector.detect(&picture, &mut message.detections) {
+            Ok(times) => times,
+            Err(error) => {
+                shared.tallies.failed.add_one();
+                return count_failure(&mut self.failures_in_a_row, &error.to_string());
+            }
+        };
         self.failures_in_a_row = 0;
+        lap.next();
         message.frame_width = picture.width();
         message.frame_height = picture.height();
         stamp(message, frame, &mut self.clock);
         for outlet in &mut self.outlets {
             outlet.send(message, &shared.stop);
         }
-        shared.statistics().record(message, Instant::now());
+        let publish = lap.next();
+        let took = [
+            decode,
+            times.preprocess,
+            times.infer,
+            times.postprocess,
+            publish,
+            lap.whole(),
+        ];
+        shared.statistics().record(message, &took, Instant::now());
         if let Some(annotator) = &self.annotator {
             annotate(annotator, &picture, message, shared.pace);
         }
         message.sequence += 1;
         Ok(())
+    }
+}
+
+/// A stopwatch for one stage after the other.
+struct Lap {
+    began: Instant,
+    last: Instant,
+}
+
+impl Lap {
+    fn start() -> Self {
+        let now = Instant::now();
+        Self {
+            began: now,
+            last: now,
+        }
+    }
+
+    /// The time since the last stage ended; the next one begins.
+    fn next(&mut self) -> Duration {
+        let now = Instant::now();
+        now.duration_since(std::mem::replace(&mut self.last, now))
+    }
+
+    /// The time from the start to the end of the last stage.
+    fn whole(&self) -> Duration {
+        self.last.duration_since(self.began)
     }
 }
 

@@ -5,6 +5,7 @@ mod camera;
 mod counters;
 mod device;
 mod guard;
+mod mode;
 mod negotiate;
 mod packet;
 mod stop;

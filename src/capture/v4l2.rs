@@ -1,10 +1,10 @@
 //! A camera behind Video4Linux, read through memory-mapped buffers.
 
-use super::device::{advice, check_capture, device_error, formats, identify, modes, open_node};
+use super::device::{advice, check_capture, device_error, identify, open_node};
 use super::guard::guarded;
-use super::negotiate::{Mode, Wish, ranked};
-use super::packet::{Answer, SequenceCounter, Settled, capture_time_ns};
-use super::packet::{fourcc_text, picture, settle};
+use super::mode::set_best_mode;
+use super::negotiate::Wish;
+use super::packet::{SequenceCounter, Settled, capture_time_ns, fourcc_text, picture};
 use crate::clock::monotonic_ns;
 use crate::frame::{Frame, PixelFormat};
 use crate::source::{FrameSource, Next, Pace, SourceError};
@@ -12,17 +12,11 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 use v4l::buffer::{Flags as BufferFlags, Metadata, Type};
-use v4l::format::FieldOrder;
 use v4l::io::mmap::Stream;
 use v4l::io::traits::{CaptureStream, Stream as StreamControl};
-use v4l::video::Capture;
-use v4l::video::capture::Parameters;
-use v4l::{Device, Format, FourCC};
 
 /// Buffers shared with the driver: one being filled, one being read, two for a hiccup.
 const BUFFERS: u32 = 4;
-/// Modes tried before giving up, should the driver refuse what it offered.
-const MODES_TRIED_MAX: usize = 4;
 /// The first frame takes longer: a sensor starts, exposure settles.
 const FIRST_FRAME_TIMEOUT: Duration = Duration::from_secs(2);
 /// Bounds of the timeout of later frames.
@@ -122,7 +116,7 @@ impl V4l2Source {
             identify(&device).map_err(|error| failed("cannot ask the device what it is", error))?;
         check_capture(identity.capabilities)
             .map_err(|reason| device_error(path, reason.to_owned()))?;
-        let settled = negotiate(&device, wish).map_err(|reason| device_error(path, reason))?;
+        let settled = set_best_mode(&device, wish).map_err(|reason| device_error(path, reason))?;
         let mut stream = Stream::with_buffers(&device, Type::VideoCapture, BUFFERS)
             .map_err(|error| failed("cannot get buffers", error))?;
         stream.set_timeout(FIRST_FRAME_TIMEOUT);
@@ -270,92 +264,6 @@ fn fill(frame: &mut Frame, settled: &Settled, bytes: &[u8]) {
     frame.data.clear();
     frame.data.reserve(settled.frame_bytes.max(bytes.len()));
     frame.data.extend_from_slice(bytes);
-}
-
-/// Sets the best mode that the driver accepts.
-fn negotiate(device: &Device, wish: &Wish) -> Result<Settled, String> {
-    let offered = modes(device, wish.width, wish.height);
-    let candidates = ranked(&offered, wish);
-    let mut refusal = nothing_suits(&formats(device), wish);
-    for mode in candidates.iter().take(MODES_TRIED_MAX) {
-        match set_mode(device, mode, wish.frames_per_second) {
-            Ok(settled) => return Ok(settled),
-            Err(reason) => refusal = reason,
-        }
-    }
-    Err(refusal)
-}
-
-/// Sets one mode and gives what the driver made of it.
-fn set_mode(device: &Device, mode: &Mode, frames_per_second: u32) -> Result<Settled, String> {
-    // A fresh format: one that was read back carries the stride and size of another mode,
-    // which drivers take for a wish.
-    let wanted = Format::new(mode.width, mode.height, FourCC::new(&mode.fourcc));
-    let what = format!(
-        "cannot set {}x{} {}",
-        mode.width, mode.height, wanted.fourcc
-    );
-    let set = guarded(|| device.set_format(&wanted))?.map_err(|error| advice(&what, &error))?;
-    if !is_whole_picture(set.field_order) {
-        return Err(format!(
-            "{what}: the driver delivers {} fields, not whole pictures; use a progressive input",
-            set.field_order
-        ));
-    }
-    // Drivers without a choice of rates refuse the request and run at their only one.
-    let interval = match guarded(|| device.set_params(&Parameters::with_fps(frames_per_second)))? {
-        Ok(parameters) => (
-            parameters.interval.numerator,
-            parameters.interval.denominator,
-        ),
-        Err(error) => {
-            log::debug!("the frame rate stays as it is: {error}");
-            (0, 0)
-        }
-    };
-    let settled = settle(&Answer {
-        fourcc: set.fourcc.repr,
-        width: set.width,
-        height: set.height,
-        stride: set.stride,
-        size: set.size,
-        interval,
-    })?;
-    if settled.format != mode.format {
-        return Err(format!(
-            "{what}: the driver set {} instead",
-            fourcc_text(settled.fourcc)
-        ));
-    }
-    Ok(settled)
-}
-
-/// Whether each buffer holds one picture with all its rows in order.
-fn is_whole_picture(order: FieldOrder) -> bool {
-    use FieldOrder::{Any, Interlaced, InterlacedBT, InterlacedTB, Progressive};
-    matches!(
-        order,
-        Any | Progressive | Interlaced | InterlacedTB | InterlacedBT
-    )
-}
-
-/// Says that none of the formats offered is one that can be used.
-fn nothing_suits(offered: &[[u8; 4]], wish: &Wish) -> String {
-    let names: Vec<String> = offered.iter().map(|fourcc| fourcc_text(*fourcc)).collect();
-    let offered = if names.is_empty() {
-        "no format".to_owned()
-    } else {
-        names.join(", ")
-    };
-    match wish.format {
-        Some(format) => format!(
-            "offers {offered}, but {format:?} is asked for; leave the format \
-             open, or ask for one of these"
-        ),
-        None => {
-            format!("offers {offered}; NV12, YUYV, MJPG or GREY is needed, so use another camera")
-        }
-    }
 }
 
 #[cfg(test)]

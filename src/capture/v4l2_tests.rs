@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
+use crate::capture::packet::{Answer, settle};
 use v4l::timestamp::Timestamp;
 
 fn settled(fourcc: &[u8; 4], stride: u32, size: u32) -> Settled {
@@ -125,20 +126,4 @@ fn impossible_wishes_are_refused_before_the_device_is_touched() {
         .contains("possible rate")
     );
     assert!(message(base()).contains("there is no such device"));
-}
-
-#[test]
-fn a_camera_without_a_usable_format_is_told_by_its_formats() {
-    let wish = V4l2Config::new("x").wish().unwrap();
-    let text = nothing_suits(&[*b"RG10", *b"H264"], &wish);
-    assert!(
-        text.contains("RG10, H264") && text.contains("YUYV"),
-        "{text}"
-    );
-    let forced = Wish {
-        format: Some(PixelFormat::Nv12),
-        ..wish
-    };
-    assert!(nothing_suits(&[*b"MJPG"], &forced).contains("Nv12 is asked for"));
-    assert!(nothing_suits(&[], &wish).contains("no format"));
 }

@@ -1,0 +1,597 @@
+//! Turns shapes in metres into shaded triangles in the picture.
+
+use super::light::{Lighting, Material, Rgb, mix};
+use super::raster::{Corner, ID_SCENE, Mode, Triangle};
+use super::vector::{Placement, Vec3, cos, sin, v3};
+
+/// Nothing nearer to the eye than this is drawn.
+const NEAR_M: f32 = 0.35;
+/// Corners of the largest face.
+const CORNERS_MAX: usize = 20;
+/// Triangles of a frame are bounded, whatever the street holds.
+const TRIANGLES_MAX: usize = 400_000;
+/// Things farther off cast no shadow: nobody would see it.
+const SHADOW_DISTANCE_M: f32 = 70.0;
+
+/// The eye: a pin-hole camera that looks along +z. Lengths in the picture are samples.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Camera {
+    pub x: f32,
+    pub z: f32,
+    pub height: f32,
+    /// Turn of the view to the right, radians (small).
+    pub yaw: f32,
+    /// Bend of the street: metres to the right for each square metre ahead.
+    pub bend: f32,
+    pub focal: f32,
+    pub centre_x: f32,
+    pub horizon_y: f32,
+    pub width: f32,
+    pub rows: f32,
+}
+
+impl Camera {
+    /// World to camera: `z` is the distance ahead.
+    fn view(&self, p: Vec3) -> Vec3 {
+        let z = p.z - self.z;
+        let x = p.x - self.x + self.bend * z * z - self.yaw * z;
+        v3(x, p.y - self.height, z)
+    }
+
+    /// Camera to picture.
+    fn project(&self, v: Vec3) -> Corner {
+        let inverse = 1.0 / v.z;
+        [
+            self.centre_x + self.focal * v.x * inverse,
+            self.horizon_y - self.focal * v.y * inverse,
+            inverse,
+        ]
+    }
+}
+
+/// Which sides of a face can be seen.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Sides {
+    /// Both: thin sheets and open shapes.
+    Both,
+    /// Only that away from this point: faces of a convex body around it.
+    AwayFrom(Vec3),
+}
+
+/// A halo around a lamp, in samples, drawn over the finished band.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Glow {
+    pub x: f32,
+    pub y: f32,
+    pub radius: [f32; 2],
+    pub inverse_distance: f32,
+    pub colour: Rgb,
+    /// A reflection, seen only on ground.
+    pub on_ground: bool,
+}
+
+/// Extent of all that an object draws, picture edge or not, in samples.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reach {
+    pub x0: f32,
+    pub y0: f32,
+    pub x1: f32,
+    pub y1: f32,
+}
+
+impl Reach {
+    pub const NONE: Self = Self {
+        x0: f32::INFINITY,
+        y0: f32::INFINITY,
+        x1: -f32::INFINITY,
+        y1: -f32::INFINITY,
+    };
+}
+
+/// Collects the triangles of a frame.
+pub(super) struct Painter {
+    pub camera: Camera,
+    pub light: Lighting,
+    pub triangles: Vec<Triangle>,
+    pub ground: Vec<Triangle>,
+    pub glows: Vec<Glow>,
+    pub reach: Reach,
+    place: Placement,
+    id: u32,
+    casts: bool,
+    /// Samples for a metre at the current place.
+    pub detail: f32,
+}
+
+impl Painter {
+    pub fn new(camera: Camera, light: Lighting) -> Self {
+        Self {
+            camera,
+            light,
+            triangles: Vec::new(),
+            ground: Vec::new(),
+            glows: Vec::new(),
+            reach: Reach::NONE,
+            place: Placement::WORLD,
+            id: ID_SCENE,
+            casts: false,
+            detail: 1.0,
+        }
+    }
+
+    /// Starts a frame.
+    pub fn begin(&mut self, camera: Camera) {
+        self.camera = camera;
+        self.triangles.clear();
+        self.ground.clear();
+        self.glows.clear();
+    }
+
+    /// What follows belongs to this id and stands there.
+    pub fn place(&mut self, id: u32, place: Placement) {
+        self.id = id;
+        self.place = place;
+        self.reach = Reach::NONE;
+        let distance = (place.origin.z - self.camera.z).max(1.0);
+        self.detail = self.camera.focal / distance;
+        self.casts = self.light.shadow < 1.0 && distance < SHADOW_DISTANCE_M;
+    }
+
+    /// A radius that stays visible: at least most of a sample.
+    pub fn visible_radius(&self, radius: f32) -> f32 {
+        radius.max(0.75 / self.detail)
+    }
+
+    /// Facets for a round shape of this radius, `6..=most`.
+    pub fn facets(&self, radius: f32, most: usize) -> usize {
+        ((4.0 + radius * self.detail * 0.5) as usize).clamp(6, most.max(6)) & !1
+    }
+
+    fn colour(&self, c: Rgb, distance: f32) -> u32 {
+        let c = mix(c, self.light.horizon, self.light.haze(distance));
+        let byte = |v: f32| (v * 255.0 + 0.5).clamp(0.0, 255.0) as u32;
+        byte(c[0]) << 16 | byte(c[1]) << 8 | byte(c[2])
+    }
+
+    /// A flat face given by its corners in local metres.
+    pub fn face(&mut self, points: &[Vec3], albedo: Rgb, material: Material, sides: Sides) {
+        self.face_biased(points, albedo, material, sides, 1.0);
+    }
+
+    /// A face painted on top of another one in the same plane (a lamp, a plate).
+    pub fn decal(&mut self, points: &[Vec3], albedo: Rgb, material: Material) {
+        self.face_biased(points, albedo, material, Sides::Both, 1.0006);
+    }
+
+    /// A decal seen only from outside of the body around `centre`.
+    pub fn badge(&mut self, points: &[Vec3], albedo: Rgb, material: Material, centre: Vec3) {
+        self.face_biased(points, albedo, material, Sides::AwayFrom(centre), 1.0006);
+    }
+
+    fn face_biased(
+        &mut self,
+        points: &[Vec3],
+        albedo: Rgb,
+        material: Material,
+        sides: Sides,
+        bias: f32,
+    ) {
+        let n = points.len().min(CORNERS_MAX - 1);
+        if n < 3 {
+            return;
+        }
+        let mut world = [Vec3::default(); CORNERS_MAX];
+        let mut middle = Vec3::default();
+        for (w, p) in world.iter_mut().zip(&points[..n]) {
+            *w = self.place.point(*p);
+            middle = middle + *w;
+        }
+        let middle = middle * (1.0 / n as f32);
+        let mut normal = (world[1] - world[0]).cross(world[2] - world[0]);
+        if n > 3 {
+            normal = normal + (world[2] - world[0]).cross(world[n - 1] - world[0]);
+        }
+        let normal = normal.unit();
+        let eye = v3(self.camera.x, self.camera.height, self.camera.z);
+        // The bend moves a thing sideways in the picture, so the eye must be moved the
+        // other way to see the side of it that is turned towards the camera.
+        let z = middle.z - eye.z;
+        let eye = v3(
+            eye.x - self.camera.bend * z * z + self.camera.yaw * z,
+            eye.y,
+            eye.z,
+        );
+        let view = middle - eye;
+        let distance = view.length();
+        let view = view.unit();
+        let mut faces_eye = normal.dot(view) < 0.0;
+        let mut outward = normal;
+        match sides {
+            Sides::Both => {
+                if !faces_eye {
+                    outward = normal * -1.0;
+                    faces_eye = true;
+                }
+            }
+            Sides::AwayFrom(centre) => {
+                if normal.dot(middle - self.place.point(centre)) < 0.0 {
+                    outward = normal * -1.0;
+                    faces_eye = !faces_eye;
+                }
+            }
+        }
+        let to_sun = matches!(sides, Sides::Both) || outward.dot(self.light.sun) > 0.0;
+        if self.casts && bias == 1.0 && to_sun {
+            self.cast(&world[..n]);
+        }
+        if !faces_eye {
+            return;
+        }
+        let mut albedo = albedo;
+        if material != Material::Lamp && middle.y < 0.9 {
+            // Light is scarce close to the ground: it grounds things without ray tracing.
+            let k = 0.72 + 0.28 * (middle.y / 0.9).max(0.0);
+            albedo = [albedo[0] * k, albedo[1] * k, albedo[2] * k];
+        }
+        let shade = self.light.shade(outward, view, albedo, material);
+        let colour = self.colour(shade, distance);
+        self.emit(&world[..n], colour, Mode::Solid, bias);
+    }
+
+    /// The shadow of a face on the ground.
+    fn cast(&mut self, world: &[Vec3]) {
+        let sun = self.light.sun;
+        let mut flat = [Vec3::default(); CORNERS_MAX];
+        for (f, w) in flat.iter_mut().zip(world) {
+            let t = w.y.max(0.0) / sun.y;
+            *f = v3(w.x - sun.x * t, 0.0, w.z - sun.z * t);
+        }
+        let n = world.len();
+        self.emit(&flat[..n], 0, Mode::Shadow, 1.0);
+    }
+
+    /// Clips, projects and stores a face given in world metres.
+    fn emit(&mut self, world: &[Vec3], colour: u32, mode: Mode, bias: f32) {
+        let mut view = [Vec3::default(); CORNERS_MAX];
+        let mut n = 0;
+        let camera = self.camera;
+        let mut previous = camera.view(world[world.len() - 1]);
+        for w in world {
+            let v = camera.view(*w);
+            if (v.z >= NEAR_M) != (previous.z >= NEAR_M) && n < CORNERS_MAX {
+                let t = (NEAR_M - previous.z) / (v.z - previous.z);
+                view[n] = previous.lerp(v, t);
+                view[n].z = NEAR_M;
+                n += 1;
+            }
+            if v.z >= NEAR_M && n < CORNERS_MAX {
+                view[n] = v;
+                n += 1;
+            }
+            previous = v;
+        }
+        if n < 3 {
+            return;
+        }
+        let mut corners = [[0.0f32; 3]; CORNERS_MAX];
+        let (mut x0, mut y0) = (f32::INFINITY, f32::INFINITY);
+        let (mut x1, mut y1) = (-f32::INFINITY, -f32::INFINITY);
+        for (c, v) in corners.iter_mut().zip(&view[..n]) {
+            *c = camera.project(*v);
+            c[2] *= bias;
+            (x0, y0) = (x0.min(c[0]), y0.min(c[1]));
+            (x1, y1) = (x1.max(c[0]), y1.max(c[1]));
+        }
+        if mode == Mode::Solid {
+            let r = &mut self.reach;
+            *r = Reach {
+                x0: r.x0.min(x0),
+                y0: r.y0.min(y0),
+                x1: r.x1.max(x1),
+                y1: r.y1.max(y1),
+            };
+        }
+        if x1 <= 0.0 || y1 <= 0.0 || x0 >= camera.width || y0 >= camera.rows {
+            return;
+        }
+        let list = if mode == Mode::Solid {
+            &mut self.triangles
+        } else {
+            &mut self.ground
+        };
+        for i in 1..n - 1 {
+            if list.len() >= TRIANGLES_MAX {
+                return;
+            }
+            let corners = [corners[0], corners[i], corners[i + 1]];
+            list.push(Triangle {
+                corners,
+                colour,
+                id: self.id,
+                mode,
+            });
+        }
+    }
+
+    /// A rectangle on the ground in world metres, cut in pieces along the street so that
+    /// haze and bend follow it.
+    pub fn ground_strip(&mut self, x: [f32; 2], z: [f32; 2], albedo: Rgb, mode: Mode) {
+        let start = z[0].max(self.camera.z + NEAR_M);
+        let mut near = start;
+        while near < z[1] {
+            let ahead = near - self.camera.z;
+            let far = (near + (ahead * 0.25).max(1.5)).min(z[1]);
+            self.ground_quad(
+                [
+                    v3(x[0], 0.0, near),
+                    v3(x[1], 0.0, near),
+                    v3(x[1], 0.0, far),
+                    v3(x[0], 0.0, far),
+                ],
+                albedo,
+                mode,
+            );
+            near = far;
+        }
+    }
+
+    /// Any quadrilateral on the ground in world metres.
+    pub fn ground_quad(&mut self, points: [Vec3; 4], albedo: Rgb, mode: Mode) {
+        let middle = points[0].lerp(points[2], 0.5);
+        let ahead = (middle.z - self.camera.z).max(NEAR_M);
+        let l = &self.light;
+        let sun = l.sun.y.max(0.0);
+        let mut c = [0.0; 3];
+        for i in 0..3 {
+            c[i] = albedo[i] * (l.ambient_sky[i] + l.sun_colour[i] * sun);
+        }
+        if l.wet > 0.0 {
+            // A wet road mirrors the sky the more the flatter one looks at it.
+            let flat = 1.0 - self.camera.height / (self.camera.height + ahead * 0.35);
+            c = mix(
+                [c[0] * 0.7, c[1] * 0.7, c[2] * 0.72],
+                l.horizon,
+                0.42 * flat * l.wet,
+            );
+        }
+        if l.lamps {
+            // Own headlamps.
+            let side = (middle.x - self.camera.x).abs() / (2.5 + ahead * 0.25);
+            let k = (1.0 - side).clamp(0.0, 1.0) * (1.0 - ahead / 40.0).clamp(0.0, 1.0);
+            for (c, a) in c.iter_mut().zip(albedo) {
+                *c += a * 0.5 * k;
+            }
+        }
+        let colour = self.colour(c, ahead);
+        self.emit(&points, colour, mode, 1.0);
+    }
+
+    /// Darkens the ground under a thing: rectangle around the place, in local metres.
+    pub fn contact(&mut self, half_width: f32, back: f32, front: f32, strength: f32) {
+        for step in 0..3 {
+            let grow = 0.16 * step as f32 - 0.1;
+            let share = (strength * 256.0 * [0.45, 0.35, 0.3][step]) as u32;
+            let (w, b, f) = (half_width + grow, back - grow, front + grow);
+            let cut = w.min(0.35);
+            let p = [
+                v3(-w + cut, 0.0, b),
+                v3(w - cut, 0.0, b),
+                v3(w, 0.0, b + cut),
+                v3(w, 0.0, f - cut),
+                v3(w - cut, 0.0, f),
+                v3(-w + cut, 0.0, f),
+                v3(-w, 0.0, f - cut),
+                v3(-w, 0.0, b + cut),
+            ];
+            let world = p.map(|p| {
+                let q = self.place.point(p);
+                v3(q.x, 0.0, q.z)
+            });
+            self.emit(&world, 0x0008_0808, Mode::Tint(share), 1.0);
+        }
+    }
+
+    /// A lamp's halo at a local point, and on a wet road its reflection.
+    pub fn glow(&mut self, at: Vec3, radius: f32, colour: Rgb) {
+        let w = self.place.point(at);
+        let v = self.camera.view(w);
+        if v.z < 1.0 {
+            return;
+        }
+        let c = self.camera.project(v);
+        let k = 1.0 - self.light.haze(v.z) * 0.7;
+        let r = (radius * self.camera.focal * c[2]).clamp(1.5, self.camera.rows * 0.12);
+        let colour = [colour[0] * k, colour[1] * k, colour[2] * k];
+        let inverse_distance = 1.0 / (v.z - 0.6);
+        let halo = Glow {
+            x: c[0],
+            y: c[1],
+            radius: [r, r],
+            inverse_distance,
+            colour,
+            on_ground: false,
+        };
+        self.glows.push(halo);
+        if self.light.wet > 0.0 {
+            let m = self.camera.project(self.camera.view(v3(w.x, -w.y, w.z)));
+            let radius = [r * 0.7, r * 3.0];
+            let colour = colour.map(|c| c * 0.5);
+            self.glows.push(Glow {
+                x: m[0],
+                y: m[1],
+                radius,
+                colour,
+                on_ground: true,
+                ..halo
+            });
+        }
+    }
+
+    /// A box between two opposite corners in local metres.
+    pub fn cuboid(&mut self, a: Vec3, b: Vec3, albedo: Rgb, material: Material) {
+        self.frustum(
+            a.y,
+            [a.x, b.x, a.z, b.z],
+            b.y,
+            [a.x, b.x, a.z, b.z],
+            albedo,
+            material,
+        );
+    }
+
+    /// A body with a rectangular bottom and top: `[x0, x1, z0, z1]` at two heights.
+    pub fn frustum(
+        &mut self,
+        y0: f32,
+        low: [f32; 4],
+        y1: f32,
+        high: [f32; 4],
+        albedo: Rgb,
+        material: Material,
+    ) {
+        let ring = |y: f32, r: [f32; 4]| {
+            [
+                v3(r[0], y, r[2]),
+                v3(r[1], y, r[2]),
+                v3(r[1], y, r[3]),
+                v3(r[0], y, r[3]),
+            ]
+        };
+        let (l, h) = (ring(y0, low), ring(y1, high));
+        let centre = l[0].lerp(l[2], 0.5).lerp(h[0].lerp(h[2], 0.5), 0.5);
+        let sides = Sides::AwayFrom(centre);
+        for i in 0..4 {
+            let j = (i + 1) % 4;
+            self.face(&[l[i], l[j], h[j], h[i]], albedo, material, sides);
+        }
+        self.face(&h, albedo, material, sides);
+        self.face(&l, albedo, material, sides);
+    }
+
+    /// A round bar from `a` to `b` with a radius at each end.
+    pub fn limb(&mut self, a: Vec3, b: Vec3, ra: f32, rb: f32, albedo: Rgb) {
+        let (ra, rb) = (self.visible_radius(ra), self.visible_radius(rb));
+        let n = self.facets(ra.max(rb), 10);
+        let axis = (b - a).unit();
+        let help = if axis.y.abs() < 0.9 {
+            v3(0.0, 1.0, 0.0)
+        } else {
+            v3(1.0, 0.0, 0.0)
+        };
+        let u = axis.cross(help).unit();
+        let w = axis.cross(u);
+        let centre = a.lerp(b, 0.5);
+        let (mut p, mut q) = ([Vec3::default(); 12], [Vec3::default(); 12]);
+        for i in 0..n {
+            let angle = i as f32 * (std::f32::consts::TAU / n as f32);
+            let d = u * cos(angle) + w * sin(angle);
+            (p[i], q[i]) = (a + d * ra, b + d * rb);
+        }
+        let sides = Sides::AwayFrom(centre);
+        for i in 0..n {
+            let j = (i + 1) % n;
+            self.face(&[p[i], p[j], q[j], q[i]], albedo, Material::Matte, sides);
+        }
+        self.face(&p[..n], albedo, Material::Matte, sides);
+        self.face(&q[..n], albedo, Material::Matte, sides);
+    }
+
+    /// An upright ellipsoid. `jitter` roughens it for foliage.
+    pub fn ellipsoid(&mut self, centre: Vec3, radii: Vec3, albedo: Rgb, jitter: f32) {
+        let n = self.facets(radii.x.max(radii.y), 12);
+        let rings = (n / 2).max(4);
+        let at = |i: usize, j: usize| {
+            let polar = i as f32 * (std::f32::consts::PI / rings as f32);
+            let turn = (j % n) as f32 * (std::f32::consts::TAU / n as f32);
+            let r = if jitter > 0.0 {
+                let h = ((i * 37 + (j % n) * 101) * 2_654_435_761 >> 7) & 255;
+                1.0 + jitter * (h as f32 / 255.0 - 0.5)
+            } else {
+                1.0
+            };
+            centre
+                + v3(
+                    radii.x * sin(polar) * cos(turn) * r,
+                    radii.y * cos(polar) * r,
+                    radii.z * sin(polar) * sin(turn) * r,
+                )
+        };
+        let sides = Sides::AwayFrom(centre);
+        for i in 0..rings {
+            for j in 0..n {
+                let mut c = albedo;
+                if jitter > 0.0 {
+                    let h = ((i * 131 + j * 71) * 2_654_435_761 >> 9) & 255;
+                    let k = 1.0 + jitter * (h as f32 / 255.0 - 0.5);
+                    c = [c[0] * k, c[1] * k, c[2] * k];
+                }
+                let quad = [at(i, j), at(i, j + 1), at(i + 1, j + 1), at(i + 1, j)];
+                if i == 0 {
+                    self.face(&[quad[0], quad[2], quad[3]], c, Material::Matte, sides);
+                } else if i + 1 == rings {
+                    self.face(&quad[..3], c, Material::Matte, sides);
+                } else {
+                    self.face(&quad, c, Material::Matte, sides);
+                }
+            }
+        }
+    }
+
+    /// A disc seen from both sides: centre, two half axes.
+    pub fn disc(&mut self, c: Vec3, u: Vec3, w: Vec3, albedo: Rgb, material: Material, top: bool) {
+        let n = self.facets(u.length(), 16);
+        let mut p = [Vec3::default(); 16];
+        for (i, p) in p.iter_mut().enumerate().take(n) {
+            let angle = i as f32 * (std::f32::consts::TAU / n as f32);
+            *p = c + u * cos(angle) + w * sin(angle);
+        }
+        if top {
+            self.decal(&p[..n], albedo, material);
+        } else {
+            self.face(&p[..n], albedo, material, Sides::Both);
+        }
+    }
+
+    /// A car's wheel with its axle along x: tyre, rim and hub. `x` is the outer face,
+    /// `inward` the way to the inner one.
+    pub fn wheel(&mut self, at: Vec3, radius: f32, inward: f32, rim: Rgb) {
+        let n = self.facets(radius, 16);
+        let tyre = [0.055, 0.055, 0.06];
+        let (mut p, mut q) = ([Vec3::default(); 16], [Vec3::default(); 16]);
+        for i in 0..n {
+            let angle = i as f32 * (std::f32::consts::TAU / n as f32);
+            let d = v3(0.0, cos(angle), sin(angle)) * radius;
+            (p[i], q[i]) = (at + d, at + d + v3(inward, 0.0, 0.0));
+        }
+        let sides = Sides::AwayFrom(at + v3(inward * 0.5, 0.0, 0.0));
+        for i in 0..n {
+            let j = (i + 1) % n;
+            self.face(&[p[i], p[j], q[j], q[i]], tyre, Material::Matte, sides);
+        }
+        self.face(&p[..n], tyre, Material::Matte, sides);
+        self.face(&q[..n], tyre, Material::Matte, sides);
+        if radius * self.detail > 4.0 {
+            let centre = at + v3(inward, 0.0, 0.0);
+            let circle = |r: f32| {
+                let mut c = [Vec3::default(); 12];
+                for (i, c) in c.iter_mut().enumerate() {
+                    let angle = i as f32 * (std::f32::consts::TAU / 12.0);
+                    *c = at + v3(0.0, cos(angle), sin(angle)) * r - v3(inward * 0.01, 0.0, 0.0);
+                }
+                c
+            };
+            self.badge(&circle(radius * 0.66), rim, Material::Matte, centre);
+            if radius * self.detail > 10.0 {
+                for i in 0..5 {
+                    let angle = i as f32 * (std::f32::consts::TAU / 5.0);
+                    let spoke = |a: f32, r: f32| {
+                        at + v3(0.0, cos(angle + a), sin(angle + a)) * (radius * r)
+                            - v3(inward * 0.03, 0.0, 0.0)
+                    };
+                    let hole = [spoke(-0.34, 0.56), spoke(0.34, 0.56), spoke(0.0, 0.2)];
+                    self.badge(&hole, [0.08, 0.08, 0.09], Material::Matte, centre);
+                }
+            }
+        }
+    }
+}

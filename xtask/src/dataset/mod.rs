@@ -12,12 +12,14 @@ mod entry;
 mod error;
 mod loader;
 mod person_on_cycle;
+mod picture;
 
 pub use alias::class_of_category;
 pub use description::{DESCRIPTION_FILE, Description, RiderBox};
 pub use entry::{GroundTruth, ImageEntry, Skipped};
 pub use error::DatasetError;
 pub use person_on_cycle::{is_on_cycle, relabel_riders};
+pub use picture::{PictureError, read_frame};
 
 use lookout::class::ObjectClass;
 use std::collections::BTreeMap;

@@ -4,6 +4,7 @@
 //! value and is judged later. Fields that we do not use (segmentations above all) are
 //! passed over without being stored.
 
+use super::scalar::{Corners, Scalar, visit_simple_as};
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{
@@ -18,189 +19,7 @@ pub const CATEGORIES_MAX: usize = 100_000;
 /// More images than this are refused.
 pub const IMAGES_MAX: usize = 5_000_000;
 /// More annotations than this are refused.
-pub const ANNOTATIONS_MAX: usize = 50_000_000;
-/// Longer texts are cut to this: no file name or category is longer.
-const TEXT_BYTES_MAX: usize = 4096;
-
-/// A JSON value of which only simple ones are kept.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub enum Scalar {
-    /// The field is missing or null.
-    #[default]
-    Absent,
-    /// A whole number.
-    Integer(i64),
-    /// Any other number.
-    Number(f64),
-    /// True or false.
-    Bool(bool),
-    /// A text.
-    Text(Box<str>),
-    /// A list or an object.
-    Other,
-}
-
-impl Scalar {
-    /// The whole number, also where a writer gave it as `1.0`.
-    pub fn integer(&self) -> Option<i64> {
-        match *self {
-            Self::Integer(value) => Some(value),
-            // Above 2^53 a double no longer tells neighbouring ids apart.
-            Self::Number(value)
-                if value.fract() == 0.0 && value.abs() <= 9_007_199_254_740_992.0 =>
-            {
-                Some(value as i64)
-            }
-            _ => None,
-        }
-    }
-
-    /// The number.
-    pub fn number(&self) -> Option<f64> {
-        match *self {
-            Self::Integer(value) => Some(value as f64),
-            Self::Number(value) => Some(value),
-            _ => None,
-        }
-    }
-
-    /// The text.
-    pub fn text(&self) -> Option<&str> {
-        match self {
-            Self::Text(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    /// A flag given as true/false or 1/0; absent means false.
-    pub fn flag(&self) -> Option<bool> {
-        match *self {
-            Self::Absent => Some(false),
-            Self::Bool(value) => Some(value),
-            Self::Integer(value) => Some(value != 0),
-            Self::Number(value) => Some(value != 0.0),
-            _ => None,
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Scalar {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ScalarVisitor)
-    }
-}
-
-struct ScalarVisitor;
-
-impl<'de> Visitor<'de> for ScalarVisitor {
-    type Value = Scalar;
-
-    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("any JSON value")
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Scalar, E> {
-        Ok(Scalar::Absent)
-    }
-
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Scalar, E> {
-        Ok(Scalar::Bool(value))
-    }
-
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Scalar, E> {
-        Ok(Scalar::Integer(value))
-    }
-
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Scalar, E> {
-        Ok(i64::try_from(value).map_or(Scalar::Number(value as f64), Scalar::Integer))
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Scalar, E> {
-        Ok(Scalar::Number(value))
-    }
-
-    fn visit_str<E: Error>(self, value: &str) -> Result<Scalar, E> {
-        let end = value.floor_char_boundary(TEXT_BYTES_MAX);
-        Ok(Scalar::Text(value[..end].into()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Scalar, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Scalar::Other)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scalar, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Scalar::Other)
-    }
-}
-
-/// A `bbox` field: four numbers, or nothing usable.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Corners(pub Option<[f64; 4]>);
-
-impl<'de> Deserialize<'de> for Corners {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(CornersVisitor)
-    }
-}
-
-struct CornersVisitor;
-
-impl<'de> Visitor<'de> for CornersVisitor {
-    type Value = Corners;
-
-    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("a box as [x, y, width, height]")
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Corners, E> {
-        Ok(Corners(None))
-    }
-
-    fn visit_bool<E: Error>(self, _: bool) -> Result<Corners, E> {
-        Ok(Corners(None))
-    }
-
-    fn visit_i64<E: Error>(self, _: i64) -> Result<Corners, E> {
-        Ok(Corners(None))
-    }
-
-    fn visit_u64<E: Error>(self, _: u64) -> Result<Corners, E> {
-        Ok(Corners(None))
-    }
-
-    fn visit_f64<E: Error>(self, _: f64) -> Result<Corners, E> {
-        Ok(Corners(None))
-    }
-
-    fn visit_str<E: Error>(self, _: &str) -> Result<Corners, E> {
-        Ok(Corners(None))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Corners, A::Error> {
-        let mut numbers = [0.0; 4];
-        let mut usable = true;
-        for number in &mut numbers {
-            match seq
-                .next_element::<Scalar>()?
-                .and_then(|value| value.number())
-            {
-                Some(value) => *number = value,
-                None => usable = false,
-            }
-        }
-        while seq.next_element::<IgnoredAny>()?.is_some() {
-            usable = false;
-        }
-        Ok(Corners(usable.then_some(numbers)))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Corners, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Corners(None))
-    }
-}
+pub const ANNOTATIONS_MAX: usize = 20_000_000;
 
 /// An entry of `categories`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -226,12 +45,10 @@ pub struct Image {
     pub height: Scalar,
 }
 
-/// An entry of `annotations`.
+/// An entry of `annotations`. Its own id is of no use: nothing refers to it.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct Annotation {
-    /// Integer.
-    pub id: Scalar,
     /// Integer.
     pub image_id: Scalar,
     /// Integer.
@@ -367,29 +184,7 @@ impl<'de, T: Deserialize<'de> + Default> Visitor<'de> for LenientVisitor<T> {
         T::deserialize(MapAccessDeserializer::new(map)).map(Lenient)
     }
 
-    fn visit_unit<E: Error>(self) -> Result<Lenient<T>, E> {
-        Ok(Lenient(T::default()))
-    }
-
-    fn visit_bool<E: Error>(self, _: bool) -> Result<Lenient<T>, E> {
-        Ok(Lenient(T::default()))
-    }
-
-    fn visit_i64<E: Error>(self, _: i64) -> Result<Lenient<T>, E> {
-        Ok(Lenient(T::default()))
-    }
-
-    fn visit_u64<E: Error>(self, _: u64) -> Result<Lenient<T>, E> {
-        Ok(Lenient(T::default()))
-    }
-
-    fn visit_f64<E: Error>(self, _: f64) -> Result<Lenient<T>, E> {
-        Ok(Lenient(T::default()))
-    }
-
-    fn visit_str<E: Error>(self, _: &str) -> Result<Lenient<T>, E> {
-        Ok(Lenient(T::default()))
-    }
+    visit_simple_as!(Lenient(T::default()));
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Lenient<T>, A::Error> {
         while seq.next_element::<IgnoredAny>()?.is_some() {}

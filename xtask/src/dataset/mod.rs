@@ -10,9 +10,11 @@ mod coco;
 mod description;
 mod entry;
 mod error;
+mod judge;
 mod loader;
 mod person_on_cycle;
 mod picture;
+mod scalar;
 
 pub use alias::class_of_category;
 pub use description::{DESCRIPTION_FILE, Description, RiderBox};

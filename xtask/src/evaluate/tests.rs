@@ -1,8 +1,12 @@
 //! Tests of the verb with workers that stand in for the detector.
 #![allow(clippy::unwrap_used)]
 
+use super::runner::Found;
 use super::*;
 use lookout::class::ObjectClass;
+use lookout::detection::Detection;
+use lookout::geometry::BBox;
+use lookout::pixels::Picture;
 use serde_json::json;
 use tempfile::TempDir;
 

@@ -107,6 +107,7 @@ impl Progress {
     pub fn finish(self) {
         match self.output {
             Output::Bar(bar) => bar.abandon(),
+            Output::Lines { .. } if self.position == 0 => {}
             Output::Lines { write, .. } => {
                 write(&line(
                     &self.label,

@@ -178,7 +178,8 @@ impl TrainJob {
     /// Whether every number is in range; the message names the option to change.
     pub fn check(&self) -> Result<(), JobError> {
         let bad = |text: String| Err(JobError::Value(text));
-        let side_is_good = |side: u32| side > 0 && side % 32 == 0 && side <= INPUT_SIDE_MAX;
+        let side_is_good =
+            |side: u32| side > 0 && side.is_multiple_of(32) && side <= INPUT_SIDE_MAX;
         let positive = |value: Option<f64>| value.is_none_or(|v| v.is_finite() && v > 0.0);
         if self.data.is_empty() {
             return bad("no data: give at least one --data DIR".into());

@@ -137,7 +137,7 @@ impl Value {
 /// Runs one pickle from the front of `bytes`, and moves `bytes` past its end.
 pub fn load(bytes: &mut &[u8]) -> Result<Value, PickleError> {
     let mut machine = Machine {
-        input: *bytes,
+        input: bytes,
         ..Machine::default()
     };
     for _ in 0..OPERATIONS_MAX {

@@ -1,0 +1,379 @@
+//! Verb `train-and-export`: from images to a model that the board runs, by one command.
+//!
+//! This program stays light: it fetches what training needs, builds the trainer (the only
+//! program that links libtorch) and runs it.
+
+use crate::fetch::cache::Cache;
+use crate::fetch::{FetchError, libtorch};
+use crate::pretrained;
+use crate::train_job::{BoxLoss, Device, JobError, TrainJob};
+use crate::trainer::{self, Outcome, TrainerError};
+use crate::workspace::{self, WorkspaceError};
+use lookout::class::ObjectClass;
+use std::path::{Path, PathBuf};
+
+/// Options of `cargo xtask train-and-export`.
+#[derive(clap::Args, Clone, Debug)]
+pub struct TrainAndExportArgs {
+    /// Data set to train on, as COCO: images/ and annotations_train.json + annotations_val.json
+    /// (or one annotations.json), with dataset.toml. May be given more than once
+    #[arg(long, value_name = "DIR", required = true)]
+    pub data: Vec<PathBuf>,
+    /// Folder of the finished model
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Input of the network, height x width in pixels, both multiples of 32
+    #[arg(long, value_name = "HxW", default_value = "288x512")]
+    pub input: InputSize,
+    /// Where to train: auto, cpu, cuda or cuda:N. A GPU needs about 2.5 GB more of libraries,
+    /// which auto fetches only where an NVIDIA driver runs
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub device: Device,
+    /// Train for so many passes over the images
+    #[arg(long, value_name = "N", conflicts_with = "minutes")]
+    pub epochs: Option<u32>,
+    /// Train for so long; evaluation and export come on top
+    #[arg(long, value_name = "M")]
+    pub minutes: Option<f64>,
+    /// Seed of everything random
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Go on from the checkpoint of an earlier run with the same --work
+    #[arg(long)]
+    pub resume: bool,
+    /// Images in one step [default: chosen for the device]
+    #[arg(long, value_name = "N")]
+    pub batch: Option<u32>,
+    /// Highest learning rate [default: chosen for the batch]
+    #[arg(long, value_name = "R")]
+    pub learning_rate: Option<f64>,
+    /// Focusing exponent of the focal loss; 0 makes it plain cross-entropy [default: the trainer's]
+    #[arg(long, value_name = "G")]
+    pub gamma: Option<f64>,
+    /// Weights in the focal loss, as class=weight with commas between; classes not named weigh 1
+    #[arg(long, value_name = "LIST")]
+    pub class_weights: Option<ClassWeights>,
+    /// Loss of the boxes: giou or smooth-l1
+    #[arg(long, value_name = "LOSS", default_value_t)]
+    pub box_loss: BoxLoss,
+    /// Export even when int8 is clearly worse than float on the validation sets
+    #[arg(long)]
+    pub force: bool,
+    /// Folder of checkpoints and logs [default: target/train/NAME, NAME the last part of --out]
+    #[arg(long, value_name = "DIR")]
+    pub work: Option<PathBuf>,
+}
+
+/// Height and width of the network's input, in pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InputSize {
+    /// Height.
+    pub height: u32,
+    /// Width.
+    pub width: u32,
+}
+
+impl std::str::FromStr for InputSize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |text: &str| text.parse::<u32>().ok().filter(|side| *side > 0);
+        let sides = text
+            .split_once('x')
+            .and_then(|(h, w)| Some((number(h)?, number(w)?)));
+        let (height, width) =
+            sides.ok_or_else(|| format!("`{text}` is no size: write HxW, as in 288x512"))?;
+        Ok(Self { height, width })
+    }
+}
+
+/// One weight a class, in the order of the class list.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ClassWeights(pub [f32; ObjectClass::COUNT]);
+
+impl std::str::FromStr for ClassWeights {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut weights = [1.0; ObjectClass::COUNT];
+        for part in text.split(',') {
+            let (name, weight) = part
+                .split_once('=')
+                .ok_or_else(|| format!("`{part}`: write class=weight, as in person=2"))?;
+            let class = ObjectClass::from_name(name.trim()).ok_or_else(|| {
+                let names = ObjectClass::ALL.map(ObjectClass::name).join(", ");
+                format!("`{name}` is no class; the classes are {names}")
+            })?;
+            let weight = weight.trim().parse::<f32>().ok();
+            weights[class.index()] = weight
+                .filter(|weight| weight.is_finite() && *weight >= 0.0)
+                .ok_or_else(|| format!("`{part}`: the weight must be a number from 0 up"))?;
+        }
+        Ok(Self(weights))
+    }
+}
+
+/// Why there is no model.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainAndExportError {
+    /// The options cannot work.
+    #[error(transparent)]
+    Job(#[from] JobError),
+    /// What training needs could not be fetched.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// The trainer could not be built or failed.
+    #[error(transparent)]
+    Trainer(#[from] TrainerError),
+    /// The folder of build results is unknown.
+    #[error(transparent)]
+    Workspace(#[from] WorkspaceError),
+    /// A path of the command line cannot be used.
+    #[error("{path}: {reason}")]
+    Path {
+        /// The path.
+        path: PathBuf,
+        /// What is wrong, and what would be right.
+        reason: String,
+    },
+    /// The user stopped it.
+    #[error("stopped; add --resume to the same command to go on from the checkpoint in {0}")]
+    Interrupted(PathBuf),
+}
+
+impl TrainAndExportError {
+    /// What the process should end with: the trainer's own code where it has failed, 130
+    /// after Ctrl-C as shells expect it, else 1.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Interrupted(_) => 130,
+            Self::Trainer(TrainerError::Failed(code)) => u8::try_from(*code).unwrap_or(1).max(1),
+            _ => 1,
+        }
+    }
+}
+
+/// Runs the verb; gives the folder of the finished model.
+pub fn run(args: &TrainAndExportArgs) -> Result<PathBuf, TrainAndExportError> {
+    let mut job = job(
+        args,
+        &workspace::target_dir()?,
+        command_line(std::env::args()),
+    )?;
+    let cache = Cache::open()?;
+    let libtorch = libtorch::ensure(&cache, wants_cuda(job.device, has_nvidia_driver()))?;
+    job.pretrained = pretrained::ensure(&cache)?;
+    eprintln!("building the trainer (a few minutes the first time)");
+    let program = trainer::build(&libtorch)?;
+    let failed = |reason: std::io::Error| {
+        let reason = reason.to_string();
+        TrainAndExportError::Path {
+            path: job.work.clone(),
+            reason,
+        }
+    };
+    std::fs::create_dir_all(&job.work).map_err(failed)?;
+    let job_file = job.work.join("job.json");
+    job.write(&job_file)?;
+    match trainer::run(&program, &libtorch, &job_file)? {
+        Outcome::Done(out) => Ok(out),
+        Outcome::Interrupted => Err(TrainAndExportError::Interrupted(job.work)),
+    }
+}
+
+/// The job of these options. Everything is checked here that can be, because the
+/// download and the build that follow take minutes.
+fn job(
+    args: &TrainAndExportArgs,
+    target: &Path,
+    command: String,
+) -> Result<TrainJob, TrainAndExportError> {
+    let data = args
+        .data
+        .iter()
+        .map(|path| data_folder(path))
+        .collect::<Result<_, _>>()?;
+    let out = absolute(&args.out)?;
+    let Some(name) = out.file_name() else {
+        let reason = "is no name for a model: write --out models/NAME".into();
+        return Err(TrainAndExportError::Path { path: out, reason });
+    };
+    let work = match &args.work {
+        Some(work) => absolute(work)?,
+        None => target.join("train").join(name),
+    };
+    let job = TrainJob {
+        data,
+        input_height: args.input.height,
+        input_width: args.input.width,
+        device: args.device,
+        epochs: args.epochs,
+        minutes: args.minutes,
+        seed: args.seed,
+        resume: args.resume,
+        batch: args.batch,
+        learning_rate: args.learning_rate,
+        gamma: args.gamma,
+        class_weights: args.class_weights.map(|weights| weights.0),
+        box_loss: args.box_loss,
+        force: args.force,
+        pretrained: PathBuf::new(),
+        out,
+        work,
+        command,
+    };
+    job.check()?;
+    Ok(job)
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, TrainAndExportError> {
+    std::path::absolute(path).map_err(|error| TrainAndExportError::Path {
+        path: path.into(),
+        reason: error.to_string(),
+    })
+}
+
+fn data_folder(path: &Path) -> Result<PathBuf, TrainAndExportError> {
+    if path.join("images").is_dir() {
+        return absolute(path);
+    }
+    let reason = "is no data set: it needs a folder images/ beside its annotations".into();
+    Err(TrainAndExportError::Path {
+        path: path.into(),
+        reason,
+    })
+}
+
+/// Whether the libraries for a GPU are worth their download.
+fn wants_cuda(device: Device, driver: bool) -> bool {
+    match device {
+        Device::Cuda(_) => true,
+        Device::Auto => driver,
+        Device::Cpu => false,
+    }
+}
+
+fn has_nvidia_driver() -> bool {
+    Path::new("/proc/driver/nvidia/version").exists()
+}
+
+/// The command as a person would type it again.
+fn command_line(args: impl Iterator<Item = String>) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./=:,+@%".contains(c);
+    let quoted = args.skip(1).map(|arg| {
+        if !arg.is_empty() && arg.chars().all(is_plain) {
+            return arg;
+        }
+        format!("'{}'", arg.replace('\'', r"'\''"))
+    });
+    ["cargo".to_owned(), "xtask".to_owned()]
+        .into_iter()
+        .chain(quoted)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+    use clap::Parser;
+
+    #[derive(clap::Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: TrainAndExportArgs,
+    }
+
+    fn parse(words: &str) -> Result<TrainAndExportArgs, clap::Error> {
+        let words = ["train-and-export"]
+            .into_iter()
+            .chain(words.split_whitespace());
+        Cli::try_parse_from(words).map(|cli| cli.args)
+    }
+
+    #[test]
+    fn options_become_a_job() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("images")).unwrap();
+        let data = folder.path().to_str().unwrap();
+        let args = parse(&format!(
+            "--data {data} --data {data} --out models/a --input 128x1024 --device cuda:2 \
+             --minutes 5 --resume --class-weights person=2,rider=0.5 --box-loss smooth-l1"
+        ));
+        let job = job(&args.unwrap(), Path::new("/t"), "c".into()).unwrap();
+        assert_eq!(job.data, [folder.path(), folder.path()]);
+        assert_eq!((job.input_height, job.input_width), (128, 1024));
+        assert_eq!(job.device, Device::Cuda(2));
+        assert_eq!((job.minutes, job.epochs), (Some(5.0), None));
+        assert_eq!(
+            job.class_weights,
+            Some([1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 2.0, 0.5])
+        );
+        assert_eq!(job.box_loss, BoxLoss::SmoothL1);
+        assert!(job.resume && !job.force);
+        assert!(job.out.is_absolute() && job.out.ends_with("models/a"));
+        assert_eq!(job.work, Path::new("/t/train/a"));
+    }
+
+    #[test]
+    fn bad_options_are_refused_before_the_download() {
+        let folder = tempfile::tempdir().unwrap();
+        let empty = folder.path().to_str().unwrap();
+        let job = |words: &str| job(&parse(words).unwrap(), Path::new("/t"), String::new());
+        assert!(job(&format!("--data {empty} --out a")).is_err());
+        std::fs::create_dir(folder.path().join("images")).unwrap();
+        assert!(job(&format!("--data {empty} --out a")).is_ok());
+        assert!(job(&format!("--data {empty} --out /")).is_err());
+        assert!(job(&format!("--data {empty} --out a --input 100x100")).is_err());
+        assert!(job(&format!("--data {empty} --out a --minutes inf")).is_err());
+        for words in [
+            "--out a",
+            "--data a",
+            "--data a --out a --epochs 1 --minutes 1",
+            "--data a --out a --input 288",
+            "--data a --out a --device gpu",
+            "--data a --out a --class-weights tram=1",
+            "--data a --out a --class-weights car",
+            "--data a --out a --class-weights car=-1",
+        ] {
+            assert!(parse(words).is_err(), "{words}");
+        }
+    }
+
+    #[test]
+    fn cuda_is_fetched_where_it_can_be_used() {
+        assert!(wants_cuda(Device::Cuda(0), false));
+        assert!(wants_cuda(Device::Auto, true));
+        assert!(!wants_cuda(Device::Auto, false));
+        assert!(!wants_cuda(Device::Cpu, true));
+    }
+
+    #[test]
+    fn the_command_can_be_typed_again() {
+        let words = [
+            "/t/xtask",
+            "train-and-export",
+            "--data",
+            "a b",
+            "--out",
+            "it's",
+        ];
+        let line = command_line(words.into_iter().map(String::from));
+        assert_eq!(
+            line,
+            r"cargo xtask train-and-export --data 'a b' --out 'it'\''s'"
+        );
+    }
+
+    #[test]
+    fn exit_codes_say_what_happened() {
+        let code = |error: TrainerError| TrainAndExportError::from(error).exit_code();
+        assert_eq!(code(TrainerError::Failed(3)), 3);
+        assert_eq!(code(TrainerError::Build), 1);
+        assert_eq!(
+            TrainAndExportError::Interrupted(PathBuf::new()).exit_code(),
+            130
+        );
+    }
+}

@@ -1,0 +1,431 @@
+//! The trainer as a program: builds it against libtorch, runs it, shows how it goes.
+
+use crate::fetch::libtorch::Libtorch;
+use crate::progress::{Progress, Unit, duration};
+use crate::train_job::{EVENT_BYTES_MAX, TrainEvent};
+use crate::workspace::{self, WorkspaceError};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::time::Duration;
+
+/// Events that wait for being shown; a full queue makes the trainer wait.
+const EVENTS_MAX: usize = 64;
+
+/// How often signals are looked at.
+const POLL: Duration = Duration::from_millis(100);
+
+/// Requests to stop after which the trainer is ended by force.
+const PATIENCE: u32 = 3;
+
+/// How a run ended that did not fail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The model is in this folder.
+    Done(PathBuf),
+    /// The user stopped it; there is a checkpoint.
+    Interrupted,
+}
+
+/// Why there is no model.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainerError {
+    /// The folder of build results is unknown.
+    #[error(transparent)]
+    Workspace(#[from] WorkspaceError),
+    /// A program cannot be started.
+    #[error("{program} cannot be run: {reason}")]
+    Start {
+        /// The program.
+        program: PathBuf,
+        /// What the system says.
+        reason: std::io::Error,
+    },
+    /// The trainer does not compile or link.
+    #[error("the trainer could not be built: see above; it needs a C++ compiler (g++ or clang++)")]
+    Build,
+    /// The trainer ended with an error, which it has told on standard error.
+    #[error("the trainer ended with exit code {0}: see above")]
+    Failed(i32),
+    /// The trainer was ended from outside.
+    #[error(
+        "the trainer was ended by signal {0}; if that was the system for want of memory, try a \
+         smaller --batch, then go on with --resume"
+    )]
+    Killed(i32),
+    /// The trainer ended well, but announced no model.
+    #[error("the trainer ended without a model: this is a bug in the trainer")]
+    NoModel,
+}
+
+/// Builds the trainer, and gives the path of the program.
+///
+/// It has a target folder of its own, because it is a workspace of its own.
+pub fn build(libtorch: &Libtorch) -> Result<PathBuf, TrainerError> {
+    let cargo = PathBuf::from(workspace::cargo());
+    let failed = |reason| TrainerError::Start {
+        program: cargo.clone(),
+        reason,
+    };
+    let mut child = Command::new(&cargo)
+        .current_dir(workspace::root())
+        .args([
+            "build",
+            "--release",
+            "--message-format",
+            "json-render-diagnostics",
+        ])
+        .args(["--manifest-path", "xtask/trainer/Cargo.toml"])
+        .envs(libtorch.environment())
+        .env("CARGO_TARGET_DIR", workspace::target_dir()?.join("trainer"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(failed)?;
+    let messages = child.stdout.take().map(BufReader::new);
+    // Cargo's own lines are long, but it is the one program here that is trusted.
+    let lines = messages
+        .into_iter()
+        .flat_map(BufRead::lines)
+        .map_while(Result::ok);
+    let program = lines.filter_map(|line| executable(&line)).last();
+    let status = child.wait().map_err(failed)?;
+    program
+        .filter(|_| status.success())
+        .ok_or(TrainerError::Build)
+}
+
+/// The program that a line of cargo's JSON says was made.
+fn executable(line: &str) -> Option<PathBuf> {
+    let message: serde_json::Value = serde_json::from_str(line).ok()?;
+    message.get("executable")?.as_str().map(PathBuf::from)
+}
+
+/// Runs the trainer on a job file until it ends.
+pub fn run(program: &Path, libtorch: &Libtorch, job: &Path) -> Result<Outcome, TrainerError> {
+    let mut command = Command::new(program);
+    command.arg(job).envs(libtorch.environment());
+    let stops = Stops::default();
+    stops.register().map_err(|reason| TrainerError::Start {
+        program: program.into(),
+        reason,
+    })?;
+    supervise(command, &stops)
+}
+
+/// Requests to stop that have come in.
+#[derive(Default)]
+struct Stops {
+    interrupt: Arc<AtomicBool>,
+    terminate: Arc<AtomicBool>,
+}
+
+impl Stops {
+    /// From here on the signals no longer end this process.
+    fn register(&self) -> std::io::Result<()> {
+        signal_hook::flag::register(SIGINT, self.interrupt.clone())?;
+        signal_hook::flag::register(SIGTERM, self.terminate.clone())?;
+        signal_hook::flag::register(SIGHUP, self.terminate.clone())?;
+        Ok(())
+    }
+
+    /// Whether there was a request since the last call.
+    fn take(&self) -> bool {
+        let interrupt = self.interrupt.swap(false, Ordering::Relaxed);
+        self.terminate.swap(false, Ordering::Relaxed) || interrupt
+    }
+}
+
+fn supervise(mut command: Command, stops: &Stops) -> Result<Outcome, TrainerError> {
+    // In a process group of its own the trainer gets Ctrl-C once, from here, and not
+    // a second time from the terminal.
+    let spawned = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .process_group(0)
+        .spawn();
+    let program = PathBuf::from(command.get_program());
+    let failed = |reason| TrainerError::Start {
+        program: program.clone(),
+        reason,
+    };
+    let mut child = spawned.map_err(failed)?;
+    let events = events_of(&mut child);
+    let mut view = View::new();
+    let mut requests = 0;
+    let mut open = true;
+    let status = loop {
+        if stops.take() {
+            requests += 1;
+            stop(&mut child, requests, &view);
+        }
+        if open {
+            match events.recv_timeout(POLL) {
+                Ok(event) => view.show(event),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => open = false,
+            }
+        } else if let Some(status) = child.try_wait().map_err(failed)? {
+            break status;
+        } else {
+            std::thread::sleep(POLL);
+        }
+    };
+    outcome(status, view.finish(), requests > 0)
+}
+
+fn outcome(
+    status: ExitStatus,
+    model: Option<PathBuf>,
+    stopped: bool,
+) -> Result<Outcome, TrainerError> {
+    match (status.code(), model) {
+        (Some(0), Some(model)) => Ok(Outcome::Done(model)),
+        (Some(0), None) if !stopped => Err(TrainerError::NoModel),
+        (Some(0 | 130), _) => Ok(Outcome::Interrupted),
+        (Some(code), _) => Err(TrainerError::Failed(code)),
+        // It was stopped before it could listen, while its libraries were loaded.
+        (None, _) if stopped && status.signal() == Some(SIGINT) => Ok(Outcome::Interrupted),
+        (None, _) => Err(TrainerError::Killed(status.signal().unwrap_or(0))),
+    }
+}
+
+fn stop(child: &mut Child, requests: u32, view: &View) {
+    if requests >= PATIENCE {
+        view.progress.note("ending the trainer by force");
+        // It may have ended by itself in the meantime.
+        let _ = child.kill();
+        return;
+    }
+    view.progress
+        .note("stopping: the trainer finishes its step and writes a checkpoint");
+    let pid = i32::try_from(child.id())
+        .ok()
+        .and_then(rustix::process::Pid::from_raw);
+    if let Some(pid) = pid {
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::INT);
+    }
+}
+
+/// A thread that reads the child's lines, so that signals do not wait for the next one.
+fn events_of(child: &mut Child) -> Receiver<TrainEvent> {
+    let (sender, receiver) = sync_channel(EVENTS_MAX);
+    if let Some(stdout) = child.stdout.take() {
+        std::thread::spawn(move || {
+            let mut reader = BufReader::new(stdout);
+            while let Some(line) = next_line(&mut reader) {
+                let text = line.trim_end();
+                if text.is_empty() {
+                    continue;
+                }
+                let event = TrainEvent::from_line(text).unwrap_or_else(|| TrainEvent::Note {
+                    text: text.to_owned(),
+                });
+                if sender.send(event).is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    receiver
+}
+
+/// The next line, cut where it gets too long; `None` at the end.
+fn next_line(reader: &mut impl BufRead) -> Option<String> {
+    let mut line = Vec::new();
+    let count = reader
+        .take(EVENT_BYTES_MAX as u64)
+        .read_until(b'\n', &mut line)
+        .ok()?;
+    (count > 0).then(|| String::from_utf8_lossy(&line).into_owned())
+}
+
+/// What the user sees.
+struct View {
+    progress: Progress,
+    model: Option<PathBuf>,
+}
+
+impl View {
+    fn new() -> Self {
+        Self {
+            progress: Progress::new("train", Unit::Steps, 0),
+            model: None,
+        }
+    }
+
+    fn show(&mut self, event: TrainEvent) {
+        if let Some(text) = step_text(&event) {
+            self.progress.set_message(&text);
+        }
+        match event {
+            TrainEvent::Step { step, steps, .. } => {
+                self.progress.set_total(steps.max(step));
+                self.progress.set(step);
+            }
+            TrainEvent::Note { text } => self.progress.note(&text),
+            TrainEvent::Evaluated {
+                set,
+                precision,
+                map,
+                map50,
+            } => {
+                self.progress.note(&format!(
+                    "{set}, {precision}: mAP {map:.4}, mAP@0.5 {map50:.4}"
+                ));
+            }
+            TrainEvent::Done { out } => self.model = Some(out),
+        }
+    }
+
+    fn finish(self) -> Option<PathBuf> {
+        self.progress.finish();
+        self.model
+    }
+}
+
+/// What stands beside the bar.
+fn step_text(event: &TrainEvent) -> Option<String> {
+    let TrainEvent::Step {
+        loss,
+        loss_class,
+        loss_box,
+        images_per_s,
+        remaining_s,
+        ..
+    } = event
+    else {
+        return None;
+    };
+    Some(format!(
+        "loss {loss:.3} (class {loss_class:.3}, box {loss_box:.3})  {images_per_s:.1} images/s  {} left",
+        duration(*remaining_s)
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    fn run_script(script: &str) -> Result<Outcome, TrainerError> {
+        supervise(shell(script), &Stops::default())
+    }
+
+    #[test]
+    fn the_end_of_the_trainer_is_understood() {
+        let done = r#"echo '{"event":"done","out":"/m"}'"#;
+        assert_eq!(run_script(done).unwrap(), Outcome::Done("/m".into()));
+        assert!(matches!(
+            run_script("echo chatter"),
+            Err(TrainerError::NoModel)
+        ));
+        assert_eq!(run_script("exit 130").unwrap(), Outcome::Interrupted);
+        assert!(matches!(run_script("exit 3"), Err(TrainerError::Failed(3))));
+        assert!(matches!(
+            run_script("kill -9 $$"),
+            Err(TrainerError::Killed(9))
+        ));
+        // A model that was announced before a failure is none.
+        let failed = run_script(&format!("{done}; exit 1"));
+        assert!(matches!(failed, Err(TrainerError::Failed(1))));
+        let absent = supervise(Command::new("/no/such/trainer"), &Stops::default());
+        assert!(matches!(absent, Err(TrainerError::Start { .. })));
+    }
+
+    /// Runs a script that makes the file `$0` when it listens; from then on asks it to stop
+    /// for as long as it runs, once or again and again.
+    fn stopped(script: &str, again: bool) -> Result<Outcome, TrainerError> {
+        let folder = tempfile::tempdir().unwrap();
+        let ready = folder.path().join("ready");
+        let mut command = shell(script);
+        command.arg(&ready);
+        let stops = Stops::default();
+        let flag = stops.interrupt.clone();
+        let ended = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !ready.exists() && !ended.load(Ordering::Relaxed) {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                flag.store(true, Ordering::Relaxed);
+                while again && !ended.load(Ordering::Relaxed) {
+                    flag.store(true, Ordering::Relaxed);
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+            });
+            let result = supervise(command, &stops);
+            ended.store(true, Ordering::Relaxed);
+            result
+        })
+    }
+
+    #[test]
+    fn a_request_to_stop_reaches_the_trainer() {
+        let listens = "trap 'exit 130' INT; : > \"$0\"; while :; do sleep 0.05; done";
+        assert_eq!(stopped(listens, false).unwrap(), Outcome::Interrupted);
+        let not_yet = ": > \"$0\"; while :; do sleep 0.05; done";
+        assert_eq!(stopped(not_yet, false).unwrap(), Outcome::Interrupted);
+    }
+
+    #[test]
+    fn a_trainer_that_does_not_listen_is_ended() {
+        let result = stopped(
+            "trap '' INT; : > \"$0\"; while :; do sleep 0.05; done",
+            true,
+        );
+        assert!(matches!(result, Err(TrainerError::Killed(9))), "{result:?}");
+    }
+
+    #[test]
+    fn endless_lines_are_cut() {
+        let mut endless = BufReader::new(std::io::repeat(b'x'));
+        assert_eq!(next_line(&mut endless).unwrap().len(), EVENT_BYTES_MAX);
+        assert_eq!(next_line(&mut &b""[..]), None);
+        assert_eq!(next_line(&mut &b"a\xff\nb"[..]).unwrap(), "a\u{fffd}\n");
+    }
+
+    #[test]
+    fn a_step_is_one_short_text() {
+        let event = TrainEvent::Step {
+            step: 1,
+            steps: 2,
+            loss: 1.25,
+            loss_class: 1.0,
+            loss_box: 0.25,
+            images_per_s: 17.25,
+            elapsed_s: 3.0,
+            remaining_s: 61.0,
+        };
+        let text = "loss 1.250 (class 1.000, box 0.250)  17.2 images/s  1 min 01 s left";
+        assert_eq!(step_text(&event).unwrap(), text);
+        assert_eq!(
+            step_text(&TrainEvent::Note {
+                text: String::new()
+            }),
+            None
+        );
+    }
+
+    #[test]
+    fn cargo_names_the_program() {
+        let line = r#"{"reason":"compiler-artifact","executable":"/t/release/trainer"}"#;
+        assert_eq!(executable(line), Some("/t/release/trainer".into()));
+        assert_eq!(
+            executable(r#"{"reason":"compiler-artifact","executable":null}"#),
+            None
+        );
+        assert_eq!(executable("warning: something"), None);
+    }
+}

@@ -1,0 +1,153 @@
+//! From a model's raw outputs to candidate boxes.
+
+use crate::anchors::{AnchorGrid, BoxCoding};
+use crate::class::ObjectClass;
+use crate::detection::{DETECTIONS_MAX, Detection};
+use crate::letterbox::Letterbox;
+use crate::nms::suppress;
+
+/// The most candidates that are kept before suppression; beyond it the worst are dropped.
+pub const CANDIDATES_MAX: usize = 2048;
+
+/// Raw outputs of one feature level, `f32`, batch of one, channels first.
+#[derive(Clone, Copy, Debug)]
+pub struct LevelOutput<'a> {
+    /// Class logits `[anchors * 8, rows, columns]`, the classes of one anchor side by side.
+    pub scores: &'a [f32],
+    /// Box codes `[anchors * 4, rows, columns]`, the numbers of one anchor side by side.
+    pub boxes: &'a [f32],
+}
+
+/// Turns raw outputs into detections; owns its buffers, so a frame allocates nothing.
+#[derive(Debug)]
+pub struct BoxDecoder {
+    grid: AnchorGrid,
+    coding: BoxCoding,
+    score_min: f32,
+    iou_max: f32,
+    candidates: Vec<Detection>,
+}
+
+/// The logistic function, by `libm` so that every CPU gives the same bits.
+pub fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + libm::expf(-x))
+}
+
+impl BoxDecoder {
+    /// A decoder that keeps scores of at least `score_min` and suppresses boxes of a class
+    /// that overlap by more than `iou_max`.
+    pub fn new(grid: AnchorGrid, coding: BoxCoding, score_min: f32, iou_max: f32) -> Self {
+        Self { grid, coding, score_min, iou_max, candidates: Vec::with_capacity(2 * CANDIDATES_MAX) }
+    }
+
+    /// The anchors.
+    pub fn grid(&self) -> &AnchorGrid {
+        &self.grid
+    }
+
+    /// Decodes the `levels` (in the order of the grid; each slice as long as its shape says)
+    /// and writes the surviving detections, in pixels of the source frame, to `out`.
+    pub fn decode(
+        &mut self,
+        levels: &[LevelOutput<'_>],
+        letterbox: &Letterbox,
+        out: &mut heapless::Vec<Detection, DETECTIONS_MAX>,
+    ) {
+        self.candidates.clear();
+        for (level, output) in levels.iter().enumerate() {
+            self.collect(level, output, letterbox);
+        }
+        self.keep_best();
+        suppress(&mut self.candidates, self.iou_max, out);
+    }
+
+    /// Adds the candidates of one level. Logits are compared before any exponential is
+    /// taken: of tens of thousands, a few hundred pass.
+    fn collect(&mut self, level: usize, output: &LevelOutput<'_>, letterbox: &Letterbox) {
+        let logit_min = logit(self.score_min);
+        let (rows, columns) = self.grid.cells(level);
+        let cells = rows * columns;
+        for (plane, logits) in output.scores.chunks_exact(cells).enumerate() {
+            let (shape, class) = (plane / ObjectClass::COUNT, plane % ObjectClass::COUNT);
+            let Some(class) = ObjectClass::from_index(class) else { continue };
+            for (cell, &logit) in logits.iter().enumerate() {
+                if logit < logit_min || logit.is_nan() {
+                    continue;
+                }
+                let anchor = self.grid.anchor(level, cell / columns, cell % columns, shape);
+                let code = std::array::from_fn(|i| output.boxes[(4 * shape + i) * cells + cell]);
+                let bbox = letterbox.to_source(&self.coding.decode(&anchor, code));
+                if bbox.is_valid() {
+                    self.push(Detection { class, score: sigmoid(logit), bbox });
+                }
+            }
+        }
+    }
+
+    fn push(&mut self, candidate: Detection) {
+        if self.candidates.len() == 2 * CANDIDATES_MAX {
+            self.keep_best();
+        }
+        self.candidates.push(candidate);
+    }
+
+    fn keep_best(&mut self) {
+        if self.candidates.len() > CANDIDATES_MAX {
+            self.candidates
+                .select_nth_unstable_by(CANDIDATES_MAX, |a, b| b.score.total_cmp(&a.score));
+            self.candidates.truncate(CANDIDATES_MAX);
+        }
+    }
+}
+
+/// The logit of a probability; below every finite logit for 0, above for 1.
+fn logit(probability: f32) -> f32 {
+    libm::logf(probability / (1.0 - probability))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::anchors::AnchorLevel;
+    use crate::geometry::BBox;
+
+    fn decoder(score_min: f32) -> BoxDecoder {
+        let level = AnchorLevel { stride: 16, shapes: vec![[16.0, 16.0], [16.0, 32.0]] };
+        let grid = AnchorGrid::new(vec![level], 32, 64);
+        BoxDecoder::new(grid, BoxCoding::CentreSize, score_min, 0.5)
+    }
+
+    #[test]
+    fn one_hot_output_becomes_one_box_in_source_pixels() {
+        let mut decoder = decoder(0.3);
+        let (mut scores, boxes) = (vec![-9.0; 2 * 8 * 8], vec![0.0; 2 * 4 * 8]);
+        // Anchor shape 1, class 6 (person), row 1, column 2 of a 2 x 4 grid.
+        scores[(8 + 6) * 8 + 4 + 2] = 2.0;
+        let letterbox = Letterbox::new(128, 64, 64, 32);
+        let mut out = heapless::Vec::new();
+        decoder.decode(&[LevelOutput { scores: &scores, boxes: &boxes }], &letterbox, &mut out);
+        assert_eq!(out.len(), 1);
+        assert_eq!(out[0].class, ObjectClass::Person);
+        assert!((out[0].score - 0.880_797).abs() < 1e-5);
+        // Centre (40, 24), 16 x 32, doubled and clipped to a 128 x 64 frame.
+        assert_eq!(out[0].bbox, BBox::new(64.0, 16.0, 96.0, 64.0));
+    }
+
+    #[test]
+    fn a_flood_of_candidates_stays_bounded() {
+        let level = AnchorLevel { stride: 8, shapes: vec![[9.0, 9.0]; 3] };
+        let grid = AnchorGrid::new(vec![level], 288, 512);
+        let cells = 36 * 64;
+        let mut decoder = BoxDecoder::new(grid, BoxCoding::CentreSize, 0.0, 0.5);
+        let scores: Vec<f32> = (0..24 * cells).map(|i| (i % 977) as f32 / 977.0).collect();
+        let boxes = vec![f32::NAN; 12 * cells];
+        let mut out = heapless::Vec::new();
+        let letterbox = Letterbox::new(512, 288, 512, 288);
+        decoder.decode(&[LevelOutput { scores: &scores, boxes: &boxes }], &letterbox, &mut out);
+        assert!(out.is_empty(), "boxes that are not numbers are no detections");
+        let boxes = vec![0.0; 12 * cells];
+        decoder.decode(&[LevelOutput { scores: &scores, boxes: &boxes }], &letterbox, &mut out);
+        assert_eq!(out.len(), DETECTIONS_MAX);
+        assert!(decoder.candidates.capacity() == 2 * CANDIDATES_MAX);
+    }
+}

@@ -1,0 +1,10 @@
+//! A model on disk: `model.onnx` and its card `model.toml`, verified before use.
+
+mod card;
+mod verify;
+
+pub use card::{
+    ByteTensor, DataSource, InputSpec, LevelSpec, ModelCard, OnnxFile, Postprocess, SetMetrics,
+    SplitMetrics, Training,
+};
+pub use verify::{CARD_FILE, ModelError, VerifiedModel, sha256_hex};

@@ -1,0 +1,193 @@
+//! The detector as plain data: a list of layers.
+//!
+//! The trainer builds its computation from this list, the ONNX writer its graph, and the
+//! calibration its ranges; none of them knows the network otherwise.
+
+mod lite0;
+
+pub use lite0::{HEAD_CHANNELS, detector};
+
+/// What follows a convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// Nothing.
+    None,
+    /// `min(max(x, 0), 6)`.
+    Relu6,
+}
+
+/// A convolution with square kernel, padding `kernel / 2` on all sides and no dilation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conv {
+    /// Input channels.
+    pub inputs: usize,
+    /// Output channels.
+    pub outputs: usize,
+    /// Side of the kernel.
+    pub kernel: usize,
+    /// Step in both directions.
+    pub stride: usize,
+    /// Groups; equal to `inputs` for a depthwise convolution.
+    pub groups: usize,
+    /// Name of the weights `[outputs, inputs / groups, kernel, kernel]`; two layers with the
+    /// same name share them.
+    pub weight: String,
+    /// What is added behind the weights.
+    pub bias: Bias,
+    /// What follows.
+    pub activation: Activation,
+}
+
+/// The additive part of a convolution.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Bias {
+    /// A batch normalisation with this name (weight, bias, running mean and variance).
+    Norm(String),
+    /// A plain bias with this name, `[outputs]`.
+    Plain(String),
+}
+
+/// What a layer does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// A convolution of its one input.
+    Conv(Conv),
+    /// The sum of its two inputs, which have the same shape.
+    Add,
+    /// Every pixel of its one input twice in both directions.
+    Upsample2,
+}
+
+/// One layer; its output bears its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layer {
+    /// Name, unique in the network.
+    pub name: String,
+    /// Names of the layers that it reads, earlier in the list; [`INPUT`] is the picture.
+    pub inputs: Vec<String>,
+    /// What it does.
+    pub op: Op,
+    /// `[channels, rows, columns]` of its output.
+    pub shape: [usize; 3],
+}
+
+/// Name of the network's input.
+pub const INPUT: &str = "input";
+
+/// Outputs of one feature level, and the anchors that they are relative to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Head {
+    /// Layer that gives the class logits `[anchors * classes, rows, columns]`.
+    pub scores: String,
+    /// Layer that gives the box codes `[anchors * 4, rows, columns]`.
+    pub boxes: String,
+    /// Input pixels per cell.
+    pub stride: u32,
+    /// `[width, height]` of each anchor in input pixels.
+    pub anchors: Vec<[f32; 2]>,
+}
+
+/// A network: layers in an order in which they can be computed, and its outputs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Network {
+    /// Rows of the input.
+    pub input_height: usize,
+    /// Columns of the input.
+    pub input_width: usize,
+    /// The layers.
+    pub layers: Vec<Layer>,
+    /// Feature levels, finest first.
+    pub heads: Vec<Head>,
+}
+
+/// Added to the variance of every batch normalisation, as EfficientNet was trained with.
+pub const NORM_EPSILON: f64 = 1e-3;
+
+impl Network {
+    /// The layer of this name.
+    pub fn layer(&self, name: &str) -> Option<&Layer> {
+        self.layers.iter().find(|layer| layer.name == name)
+    }
+
+    /// Multiply-accumulates of one inference.
+    pub fn macs(&self) -> u64 {
+        self.layers
+            .iter()
+            .map(|layer| match &layer.op {
+                Op::Conv(c) => {
+                    let [channels, rows, columns] = layer.shape;
+                    (channels * rows * columns * (c.inputs / c.groups) * c.kernel * c.kernel) as u64
+                }
+                Op::Add | Op::Upsample2 => 0,
+            })
+            .sum()
+    }
+
+    /// Parameters once batch normalisation is folded, shared ones counted per layer as the
+    /// file holds them.
+    pub fn parameters(&self) -> u64 {
+        self.layers
+            .iter()
+            .map(|layer| match &layer.op {
+                Op::Conv(c) => {
+                    (c.outputs * (c.inputs / c.groups) * c.kernel * c.kernel + c.outputs) as u64
+                }
+                Op::Add | Op::Upsample2 => 0,
+            })
+            .sum()
+    }
+}
+
+/// Puts a network together, layer by layer, and works out the shapes.
+#[derive(Debug)]
+pub(crate) struct Builder {
+    network: Network,
+}
+
+impl Builder {
+    pub(crate) fn new(input_height: usize, input_width: usize) -> Self {
+        let (layers, heads) = (Vec::new(), Vec::new());
+        Self { network: Network { input_height, input_width, layers, heads } }
+    }
+
+    pub(crate) fn finish(self) -> Network {
+        self.network
+    }
+
+    /// Shape of a layer's output; that of the picture for [`INPUT`].
+    pub(crate) fn shape(&self, name: &str) -> [usize; 3] {
+        let network = &self.network;
+        let picture = [3, network.input_height, network.input_width];
+        network.layer(name).map_or(picture, |layer| layer.shape)
+    }
+
+    fn push(&mut self, name: &str, inputs: &[&str], op: Op, shape: [usize; 3]) -> String {
+        debug_assert!(self.network.layer(name).is_none(), "two layers are called {name}");
+        let inputs = inputs.iter().map(|i| i.to_string()).collect();
+        self.network.layers.push(Layer { name: name.into(), inputs, op, shape });
+        name.into()
+    }
+
+    pub(crate) fn conv(&mut self, name: &str, input: &str, conv: Conv) -> String {
+        let [channels, rows, columns] = self.shape(input);
+        debug_assert_eq!(channels, conv.inputs, "{name} reads {input}");
+        let side = |n: usize| (n + 2 * (conv.kernel / 2) - conv.kernel) / conv.stride + 1;
+        let shape = [conv.outputs, side(rows), side(columns)];
+        self.push(name, &[input], Op::Conv(conv), shape)
+    }
+
+    pub(crate) fn add(&mut self, name: &str, a: &str, b: &str) -> String {
+        let shape = self.shape(a);
+        debug_assert_eq!(shape, self.shape(b), "{name} adds {a} and {b}");
+        self.push(name, &[a, b], Op::Add, shape)
+    }
+
+    pub(crate) fn upsample2(&mut self, name: &str, input: &str) -> String {
+        let [channels, rows, columns] = self.shape(input);
+        self.push(name, &[input], Op::Upsample2, [channels, 2 * rows, 2 * columns])
+    }
+
+    pub(crate) fn head(&mut self, head: Head) {
+        self.network.heads.push(head);
+    }
+}

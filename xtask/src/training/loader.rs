@@ -1,0 +1,269 @@
+//! Feeds the trainer: decodes, augments and assigns on its own threads, in an order that
+//! depends on the seed alone.
+
+use super::assign::{Targets, assign};
+use super::augment::{Augmenter, Sample};
+use crate::dataset::{Dataset, RiderBox};
+use crossbeam_channel::{Receiver, bounded};
+use fastrand::Rng;
+use lookout::anchors::AnchorGrid;
+use lookout::frame::{Frame, PixelFormat};
+use lookout::geometry::BBox;
+use lookout::pixels::Decoder;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+/// A picture file larger than this is refused.
+const PICTURE_BYTES_MAX: u64 = 64 << 20;
+
+/// Samples that each thread prepares ahead.
+const AHEAD: usize = 24;
+
+/// Of so many pictures in a row not one could be read: something is wrong with the disk.
+const FAILURES_IN_A_ROW_MAX: usize = 50;
+
+/// Why a picture gave no sample.
+#[derive(Debug, thiserror::Error)]
+pub enum LoaderError {
+    /// The file cannot be read or decoded.
+    #[error("{path}: {reason}")]
+    Picture {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        reason: String,
+    },
+    /// Nothing comes any more.
+    #[error("{FAILURES_IN_A_ROW_MAX} pictures in a row could not be read, the last one was {0}; is the data still there?")]
+    Stopped(String),
+}
+
+/// The images of several data sets, one list.
+#[derive(Debug)]
+pub struct TrainingSet {
+    sets: Vec<Dataset>,
+    /// `(set, image)` of every usable image.
+    index: Vec<(u32, u32)>,
+}
+
+impl TrainingSet {
+    /// All images of `sets`.
+    pub fn new(sets: Vec<Dataset>) -> Self {
+        let images = |(set, dataset): (usize, &Dataset)| {
+            (0..dataset.images.len()).map(move |image| (set as u32, image as u32)).collect::<Vec<_>>()
+        };
+        let index = sets.iter().enumerate().flat_map(images).collect();
+        Self { sets, index }
+    }
+
+    /// The data sets.
+    pub fn sets(&self) -> &[Dataset] {
+        &self.sets
+    }
+
+    /// Number of images.
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Whether there is no image.
+    pub fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+
+    /// Image number `position` of the endless sequence that `seed` makes: every image once
+    /// an epoch, in an order of the epoch's own.
+    fn at(&self, seed: u64, position: u64, order: &mut Order) -> (&Dataset, usize) {
+        let epoch = position / self.len() as u64;
+        order.prepare(seed, epoch, self.len());
+        let (set, image) = self.index[order.indices[(position % self.len() as u64) as usize]];
+        (&self.sets[set as usize], image as usize)
+    }
+}
+
+/// The shuffled order of one epoch.
+#[derive(Default)]
+struct Order {
+    epoch: Option<u64>,
+    indices: Vec<usize>,
+}
+
+impl Order {
+    fn prepare(&mut self, seed: u64, epoch: u64, len: usize) {
+        if self.epoch == Some(epoch) {
+            return;
+        }
+        self.indices = (0..len).collect();
+        Rng::with_seed(mix(seed, epoch)).shuffle(&mut self.indices);
+        self.epoch = Some(epoch);
+    }
+}
+
+/// Spreads two numbers over all bits, so that neighbouring seeds have nothing in common.
+fn mix(a: u64, b: u64) -> u64 {
+    let mut z = a.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ b.wrapping_add(0x2545_f491_4f6c_dd1d);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// Reads and decodes a picture file into RGB, `(width, height, bytes)`.
+pub(crate) fn read_picture<'a>(
+    path: &Path,
+    frame: &mut Frame,
+    decoder: &'a mut Decoder,
+    rgb: &'a mut Vec<u8>,
+) -> Result<(u32, u32), LoaderError> {
+    let failed = |reason: String| LoaderError::Picture { path: path.to_path_buf(), reason };
+    frame.data.clear();
+    let file = File::open(path).map_err(|e| failed(e.to_string()))?;
+    file.take(PICTURE_BYTES_MAX)
+        .read_to_end(&mut frame.data)
+        .map_err(|e| failed(e.to_string()))?;
+    if frame.data.starts_with(&[0xff, 0xd8]) {
+        (frame.format, frame.width, frame.height, frame.stride) = (PixelFormat::Mjpeg, 1, 1, 0);
+        let picture = decoder.picture(frame).map_err(|e| failed(e.to_string()))?;
+        picture.write_rgb(rgb);
+        return Ok((picture.width(), picture.height()));
+    }
+    let picture = image::load_from_memory(&frame.data).map_err(|e| failed(e.to_string()))?;
+    let picture = picture.into_rgb8();
+    rgb.clear();
+    rgb.extend_from_slice(&picture);
+    Ok((picture.width(), picture.height()))
+}
+
+/// A running loader; samples come in the order of the sequence.
+#[derive(Debug)]
+pub struct Loader {
+    lanes: Vec<Receiver<Result<(Sample, Targets), String>>>,
+    next: usize,
+    failures: u64,
+    failures_in_a_row: usize,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Loader {
+    /// Starts `threads` threads that make samples of `set` for the anchors of `grid` (an input
+    /// of `height` x `width`), beginning with sample number `first` of the sequence of `seed`.
+    pub fn start(
+        set: Arc<TrainingSet>,
+        grid: &AnchorGrid,
+        (height, width): (u32, u32),
+        seed: u64,
+        first: u64,
+        threads: usize,
+    ) -> Self {
+        let threads = threads.max(1);
+        let (mut lanes, mut handles) = (Vec::new(), Vec::new());
+        for lane in 0..threads {
+            let (sender, receiver) = bounded(AHEAD);
+            let (set, grid) = (set.clone(), grid.clone());
+            let mut worker = Worker::new(set, grid, height, width, seed);
+            handles.push(std::thread::spawn(move || {
+                let mut position = first + lane as u64;
+                while sender.send(worker.sample(position)).is_ok() {
+                    position += threads as u64;
+                }
+            }));
+            lanes.push(receiver);
+        }
+        Self { lanes, next: 0, failures: 0, failures_in_a_row: 0, threads: handles }
+    }
+
+    /// The next sample. Pictures that cannot be read are skipped and counted.
+    pub fn next_sample(&mut self) -> Result<(Sample, Targets), LoaderError> {
+        loop {
+            let lane = &self.lanes[self.next];
+            self.next = (self.next + 1) % self.lanes.len();
+            match lane.recv() {
+                Ok(Ok(sample)) => {
+                    self.failures_in_a_row = 0;
+                    return Ok(sample);
+                }
+                Ok(Err(reason)) => {
+                    log::warn!("picture skipped: {reason}");
+                    self.failures += 1;
+                    self.failures_in_a_row += 1;
+                    if self.failures_in_a_row >= FAILURES_IN_A_ROW_MAX {
+                        return Err(LoaderError::Stopped(reason));
+                    }
+                }
+                Err(_) => return Err(LoaderError::Stopped("a loader thread ended".into())),
+            }
+        }
+    }
+
+    /// Pictures skipped so far.
+    pub fn failures(&self) -> u64 {
+        self.failures
+    }
+
+    /// Samples that are ready; 0 means that the trainer waits for its data.
+    pub fn ready(&self) -> usize {
+        self.lanes.iter().map(Receiver::len).sum()
+    }
+}
+
+impl Drop for Loader {
+    fn drop(&mut self) {
+        // Without receivers the threads' next send fails, and they end.
+        self.lanes.clear();
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                log::error!("a loader thread panicked");
+            }
+        }
+    }
+}
+
+/// What one loader thread owns.
+struct Worker {
+    set: Arc<TrainingSet>,
+    grid: AnchorGrid,
+    anchors: Vec<BBox>,
+    augmenter: Augmenter,
+    seed: u64,
+    order: Order,
+    frame: Frame,
+    decoder: Decoder,
+    rgb: Vec<u8>,
+}
+
+impl Worker {
+    fn new(set: Arc<TrainingSet>, grid: AnchorGrid, height: u32, width: u32, seed: u64) -> Self {
+        Self {
+            set,
+            anchors: grid.iter().collect(),
+            grid,
+            augmenter: Augmenter::new(height, width),
+            seed,
+            order: Order::default(),
+            frame: Frame::with_capacity(1 << 20),
+            decoder: Decoder::new(),
+            rgb: Vec::new(),
+        }
+    }
+
+    fn sample(&mut self, position: u64) -> Result<(Sample, Targets), String> {
+        let (dataset, image) = self.set.at(self.seed, position, &mut self.order);
+        let entry = &dataset.images[image];
+        let rider_box: RiderBox = dataset.description.rider_box;
+        let (width, height) =
+            read_picture(&entry.path, &mut self.frame, &mut self.decoder, &mut self.rgb)
+                .map_err(|e| e.to_string())?;
+        let stride = 3 * width as usize;
+        let picture =
+            lookout::pixels::Picture::new(PixelFormat::Rgb8, width, height, stride, &self.rgb)
+                .map_err(|e| e.to_string())?;
+        // Each sample has a generator of its own: what it becomes does not depend on the
+        // number of threads, nor on where training was interrupted.
+        let mut rng = Rng::with_seed(mix(self.seed ^ 0x5a5a, position));
+        let sample = self.augmenter.augment(&picture, entry, rider_box, &mut rng);
+        let targets = assign(&self.grid, &self.anchors, &sample);
+        Ok((sample, targets))
+    }
+}

@@ -1,0 +1,11 @@
+//! From labelled images to training samples, without torch: augmentation, label assignment
+//! and a loader that keeps the trainer fed.
+
+mod assign;
+mod augment;
+mod loader;
+mod photometric;
+
+pub use assign::{NO_OBJECT, Targets, assign};
+pub use augment::{Augmenter, IgnoredRegion, Sample, SampleObject};
+pub use loader::{Loader, LoaderError, TrainingSet};

@@ -1,0 +1,164 @@
+//! A run on disk: parameters, statistics, optimiser and progress, in one file that is either
+//! the old one or the new one, never half of each.
+
+use crate::model::Model;
+use crate::optimizer::Optimizer;
+use crate::schedule::Progress;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use tch::{Tensor, no_grad};
+
+const TENSORS: &str = "checkpoint.safetensors";
+const STATE: &str = "checkpoint.json";
+
+/// Why a checkpoint could not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// The file system said no.
+    #[error("{path}: {source}; check the disk, then go on with --resume")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// torch said no.
+    #[error("{path}: {source}")]
+    Torch {
+        /// The file.
+        path: PathBuf,
+        /// What torch said.
+        source: tch::TchError,
+    },
+    /// The checkpoint is of another run.
+    #[error("{path}: {reason}; start anew without --resume, or give the options of the run that made it")]
+    Other {
+        /// The file.
+        path: PathBuf,
+        /// What differs.
+        reason: String,
+    },
+}
+
+/// What a checkpoint says beside its tensors.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// How far the run has come.
+    pub progress: Progress,
+    /// Steps that the optimiser took.
+    pub optimizer_steps: u64,
+    /// Images shown.
+    pub images_seen: u64,
+    /// Seed of the run.
+    pub seed: u64,
+    /// Images of a batch.
+    pub batch: u32,
+    /// `[height, width]` of the input.
+    pub input: [u32; 2],
+    /// Tensor file that belongs to this state.
+    pub tensors: String,
+}
+
+/// Whether `folder` holds a checkpoint.
+pub fn exists(folder: &Path) -> bool {
+    folder.join(STATE).is_file()
+}
+
+fn groups<'a>(
+    model: &'a mut Model,
+    optimizer: &'a mut Optimizer,
+) -> [(&'static str, &'a mut BTreeMap<String, Tensor>); 5] {
+    [
+        ("parameter", &mut model.parameters),
+        ("statistic", &mut model.statistics),
+        ("first", &mut optimizer.first),
+        ("second", &mut optimizer.second),
+        ("average", &mut optimizer.average),
+    ]
+}
+
+/// Writes a checkpoint. The state file names the tensor file and is renamed into place last,
+/// so a power cut leaves the checkpoint before this one.
+pub fn save(
+    folder: &Path,
+    model: &mut Model,
+    optimizer: &mut Optimizer,
+    mut state: State,
+) -> Result<(), CheckpointError> {
+    let old = read_state(folder).ok();
+    state.tensors = format!("{}-{TENSORS}", state.progress.batches);
+    let path = folder.join(&state.tensors);
+    let mut tensors = Vec::new();
+    for (group, map) in groups(model, optimizer) {
+        for (name, tensor) in map.iter() {
+            // Written in plain row order whatever the layout in memory.
+            let plain = no_grad(|| tensor.detach().to_device(tch::Device::Cpu).contiguous());
+            tensors.push((format!("{group}/{name}"), plain));
+        }
+    }
+    let torch = |source| CheckpointError::Torch { path: path.clone(), source };
+    Tensor::write_safetensors(&tensors, &path).map_err(torch)?;
+    sync(&path)?;
+    let temporary = folder.join(format!("{STATE}.partial"));
+    let text = serde_json::to_string_pretty(&state).unwrap_or_default();
+    let file = |path: &Path| {
+        let path = path.to_path_buf();
+        |source| CheckpointError::File { path, source }
+    };
+    std::fs::write(&temporary, text).map_err(file(&temporary))?;
+    sync(&temporary)?;
+    std::fs::rename(&temporary, folder.join(STATE)).map_err(file(&temporary))?;
+    if let Some(old) = old.filter(|old| old.tensors != state.tensors) {
+        // A file left behind costs space, no more.
+        let _ = std::fs::remove_file(folder.join(old.tensors));
+    }
+    Ok(())
+}
+
+fn sync(path: &Path) -> Result<(), CheckpointError> {
+    std::fs::File::open(path)
+        .and_then(|file| file.sync_all())
+        .map_err(|source| CheckpointError::File { path: path.to_path_buf(), source })
+}
+
+fn read_state(folder: &Path) -> Result<State, CheckpointError> {
+    let path = folder.join(STATE);
+    let text = std::fs::read_to_string(&path)
+        .map_err(|source| CheckpointError::File { path: path.clone(), source })?;
+    serde_json::from_str(&text)
+        .map_err(|e| CheckpointError::Other { path, reason: e.to_string() })
+}
+
+/// Reads the checkpoint in `folder` into `model` and `optimizer`, which must be of a run with
+/// the same seed, batch and input as `run` says.
+pub fn load(
+    folder: &Path,
+    model: &mut Model,
+    optimizer: &mut Optimizer,
+    run: &State,
+) -> Result<State, CheckpointError> {
+    let state = read_state(folder)?;
+    let path = folder.join(&state.tensors);
+    let other = |reason: String| CheckpointError::Other { path: path.clone(), reason };
+    let key = |s: &State| (s.seed, s.batch, s.input);
+    if key(&state) != key(run) {
+        let (was, is) = (key(&state), key(run));
+        return Err(other(format!("it was made with seed, batch and input {was:?}, now {is:?}")));
+    }
+    let tensors = Tensor::read_safetensors(&path)
+        .map_err(|source| CheckpointError::Torch { path: path.clone(), source })?;
+    let mut tensors: BTreeMap<String, Tensor> = tensors.into_iter().collect();
+    for (group, map) in groups(model, optimizer) {
+        for (name, own) in map.iter_mut() {
+            let key = format!("{group}/{name}");
+            let tensor = tensors.remove(&key).ok_or_else(|| other(format!("it lacks {key}")))?;
+            if tensor.size() != own.size() {
+                return Err(other(format!("{key} has another shape")));
+            }
+            no_grad(|| own.copy_(&tensor));
+        }
+    }
+    optimizer.steps = state.optimizer_steps;
+    Ok(state)
+}

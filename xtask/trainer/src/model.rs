@@ -1,0 +1,245 @@
+//! The network of `xtask::network` as torch computes it.
+
+use std::collections::BTreeMap;
+use tch::{Device, Kind, Tensor, no_grad};
+use xtask::network::{Activation, Bias, Conv, INPUT, NORM_EPSILON, Network, Op};
+
+/// How far running statistics move per step towards the batch's.
+const NORM_MOMENTUM: f64 = 0.03;
+
+/// Prior probability of an object at an anchor: the score biases start at its logit, so that
+/// the many background anchors do not swamp the first steps.
+const OBJECT_PRIOR: f64 = 0.01;
+
+/// What the body's weights are read from.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// torch said no.
+    #[error("torch: {0}")]
+    Torch(#[from] tch::TchError),
+    /// A tensor of the file has another shape than the network.
+    #[error("{name} has shape {found:?} in the file, the network wants {expected:?}; is it EfficientNet-Lite0?")]
+    Shape {
+        /// Name of the tensor.
+        name: String,
+        /// Shape in the file.
+        found: Vec<i64>,
+        /// Shape in the network.
+        expected: Vec<i64>,
+    },
+    /// The file lacks a tensor that the network wants.
+    #[error("the file has no tensor {0}")]
+    Missing(String),
+}
+
+/// Parameters and running statistics by name, and the network that they belong to.
+pub struct Model {
+    network: Network,
+    /// Learnt tensors.
+    pub parameters: BTreeMap<String, Tensor>,
+    /// Running means and variances.
+    pub statistics: BTreeMap<String, Tensor>,
+    device: Device,
+    /// What convolutions compute in; parameters are always `f32`.
+    compute: Kind,
+}
+
+/// Logits and box codes of a batch, anchors in the grid's order.
+pub struct Outputs {
+    /// `[batch, anchors, classes]`.
+    pub scores: Tensor,
+    /// `[batch, anchors, 4]`.
+    pub boxes: Tensor,
+}
+
+/// Whether layers normalise with the batch's statistics or with the running ones.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Batch statistics; the running ones follow.
+    Train,
+    /// Running statistics.
+    Infer,
+}
+
+/// In memory as batch, row, column, channel: depthwise convolutions on a CPU are much faster.
+pub fn channels_last(tensor: &Tensor) -> Tensor {
+    tensor.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2])
+}
+
+impl Model {
+    /// A network with random weights.
+    pub fn new(network: Network, device: Device, compute: Kind) -> Self {
+        let (parameters, statistics) = (BTreeMap::new(), BTreeMap::new());
+        let mut model = Self { network, parameters, statistics, device, compute };
+        let convs: Vec<Conv> = model.convs().cloned().collect();
+        for conv in &convs {
+            model.initialise(conv);
+        }
+        model
+    }
+
+    fn convs(&self) -> impl Iterator<Item = &Conv> {
+        self.network.layers.iter().filter_map(|layer| match &layer.op {
+            Op::Conv(conv) => Some(conv),
+            Op::Add | Op::Upsample2 => None,
+        })
+    }
+
+    fn initialise(&mut self, conv: &Conv) {
+        let options = (Kind::Float, self.device);
+        let n = conv.outputs as i64;
+        let (k, fan) = (conv.kernel as i64, (conv.inputs / conv.groups) as i64);
+        let name = format!("{}.weight", conv.weight);
+        if !self.parameters.contains_key(&name) {
+            let deviation = match conv.bias {
+                Bias::Norm(_) => (2.0 / (fan * k * k) as f64).sqrt(),
+                Bias::Plain(_) => 0.01,
+            };
+            let weight = Tensor::randn([n, fan, k, k], options) * deviation;
+            self.parameters.insert(name, channels_last(&weight));
+        }
+        match &conv.bias {
+            Bias::Norm(norm) => {
+                self.parameters.insert(format!("{norm}.weight"), Tensor::ones([n], options));
+                self.parameters.insert(format!("{norm}.bias"), Tensor::zeros([n], options));
+                let mean = Tensor::zeros([n], options);
+                self.statistics.insert(format!("{norm}.running_mean"), mean);
+                let variance = Tensor::ones([n], options);
+                self.statistics.insert(format!("{norm}.running_var"), variance);
+            }
+            Bias::Plain(bias) => {
+                let prior = if bias.contains("scores") {
+                    -((1.0 - OBJECT_PRIOR) / OBJECT_PRIOR).ln()
+                } else {
+                    0.0
+                };
+                self.parameters.insert(bias.clone(), Tensor::full([n], prior, options));
+            }
+        }
+    }
+
+    /// Replaces the body's weights by those of a safetensors file with the same names.
+    pub fn load_pretrained(&mut self, path: &std::path::Path) -> Result<usize, ModelError> {
+        let file: BTreeMap<String, Tensor> = Tensor::read_safetensors(path)?.into_iter().collect();
+        let mut loaded = 0;
+        for (name, own) in self.parameters.iter_mut().chain(self.statistics.iter_mut()) {
+            if !name.starts_with('_') {
+                continue;
+            }
+            let tensor = file.get(name).ok_or_else(|| ModelError::Missing(name.clone()))?;
+            if tensor.size() != own.size() {
+                let (found, expected) = (tensor.size(), own.size());
+                return Err(ModelError::Shape { name: name.clone(), found, expected });
+            }
+            no_grad(|| own.copy_(&tensor.to_kind(Kind::Float)));
+            loaded += 1;
+        }
+        Ok(loaded)
+    }
+
+    /// Turns gradients of all parameters on.
+    pub fn require_gradients(&mut self) {
+        for parameter in self.parameters.values_mut() {
+            *parameter = parameter.set_requires_grad(true);
+        }
+    }
+
+    /// The network.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// The device.
+    pub fn device(&self) -> Device {
+        self.device
+    }
+
+    /// Pixels `[batch, 3, height, width]` in `u8` as the input of the network.
+    pub fn normalise(&self, pixels: &Tensor) -> Tensor {
+        let input = pixels.to_device(self.device).to_kind(Kind::Float);
+        channels_last(&((input - 127.0) / 128.0)).to_kind(self.compute)
+    }
+
+    /// Computes all layers; `visit` sees the output of each one.
+    pub fn forward(
+        &self,
+        input: Tensor,
+        mode: Mode,
+        mut visit: impl FnMut(&str, &Tensor),
+    ) -> Outputs {
+        let mut known: BTreeMap<&str, Tensor> = BTreeMap::new();
+        let mut readers = self.readers();
+        known.insert(INPUT, input);
+        for layer in &self.network.layers {
+            let inputs: Vec<&Tensor> = layer.inputs.iter().map(|i| &known[i.as_str()]).collect();
+            let output = match &layer.op {
+                Op::Conv(conv) => self.convolve(conv, inputs[0], mode),
+                Op::Add => inputs[0] + inputs[1],
+                Op::Upsample2 => {
+                    let size = inputs[0].size();
+                    inputs[0].upsample_nearest2d([2 * size[2], 2 * size[3]], None, None)
+                }
+            };
+            visit(&layer.name, &output);
+            // What nobody reads any more is freed: activations are the bulk of the memory.
+            for input in &layer.inputs {
+                if let Some(count) = readers.get_mut(input.as_str()) {
+                    *count -= 1;
+                    if *count == 0 {
+                        known.remove(input.as_str());
+                    }
+                }
+            }
+            known.insert(&layer.name, output);
+        }
+        self.gather(&known)
+    }
+
+    fn readers(&self) -> BTreeMap<&str, usize> {
+        let mut readers = BTreeMap::new();
+        for input in self.network.layers.iter().flat_map(|l| &l.inputs) {
+            *readers.entry(input.as_str()).or_insert(0) += 1;
+        }
+        readers
+    }
+
+    fn convolve(&self, conv: &Conv, input: &Tensor, mode: Mode) -> Tensor {
+        let weight = self.parameters[&format!("{}.weight", conv.weight)].to_kind(self.compute);
+        let (stride, pad) = (conv.stride as i64, (conv.kernel / 2) as i64);
+        let bias = match &conv.bias {
+            Bias::Plain(bias) => Some(self.parameters[bias].to_kind(self.compute)),
+            Bias::Norm(_) => None,
+        };
+        let groups = conv.groups as i64;
+        let mut out =
+            input.conv2d(&weight, bias.as_ref(), [stride, stride], [pad, pad], [1, 1], groups);
+        if let Bias::Norm(norm) = &conv.bias {
+            out = out.batch_norm(
+                Some(&self.parameters[&format!("{norm}.weight")]),
+                Some(&self.parameters[&format!("{norm}.bias")]),
+                Some(&self.statistics[&format!("{norm}.running_mean")]),
+                Some(&self.statistics[&format!("{norm}.running_var")]),
+                mode == Mode::Train,
+                NORM_MOMENTUM,
+                NORM_EPSILON,
+                self.device.is_cuda(),
+            );
+        }
+        match conv.activation {
+            Activation::Relu6 => out.relu6(),
+            Activation::None => out,
+        }
+    }
+
+    /// Puts the levels' outputs one behind the other, anchors in the grid's order.
+    fn gather(&self, known: &BTreeMap<&str, Tensor>) -> Outputs {
+        let flat = |name: &str, numbers: i64| {
+            let output = known[name].to_kind(Kind::Float);
+            let batch = output.size()[0];
+            output.permute([0, 2, 3, 1]).reshape([batch, -1, numbers])
+        };
+        let scores: Vec<Tensor> = self.network.heads.iter().map(|h| flat(&h.scores, 8)).collect();
+        let boxes: Vec<Tensor> = self.network.heads.iter().map(|h| flat(&h.boxes, 4)).collect();
+        Outputs { scores: Tensor::cat(&scores, 1), boxes: Tensor::cat(&boxes, 1) }
+    }
+}

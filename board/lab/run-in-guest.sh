@@ -3,7 +3,7 @@
 #
 #   board/lab/run-in-guest.sh --guest DIR [options] SCRIPT
 #
-#   --put FILE     copy FILE into the guest's /job (may be repeated)
+#   --put FILE     copy FILE, or a folder, into the guest's /job (may be repeated)
 #   --get DIR      unpack what the guest left in /out into DIR
 #   --timeout S    kill the guest after S seconds (default 300)
 #   --cpu NAME     QEMU CPU model (default cortex-a57, as in the Jetson Nano)
@@ -49,7 +49,7 @@ trap 'rm -rf "$work"' EXIT
 
 # 1. The job: a cpio archive of /job, appended to the base initramfs.
 mkdir -p "$work/root/job"
-if [ ${#put[@]} -gt 0 ]; then cp "${put[@]}" "$work/root/job/"; fi
+if [ ${#put[@]} -gt 0 ]; then cp -r "${put[@]}" "$work/root/job/"; fi
 cp "$1" "$work/root/job/run"
 (cd "$work/root" && find . | cpio --quiet -o -H newc -R 0:0) > "$work/job.cpio"
 cat "$guest/base.cpio" "$work/job.cpio" > "$work/initrd"

@@ -1,0 +1,284 @@
+//! `lab guest`: jobs in an emulated ARM machine with a real kernel and virtual cameras.
+
+use super::clip::{Clip, ClipFormat};
+use super::evidence::Evidence;
+use super::steps::{JOBS, Job, Played};
+use super::{LabError, file_error, require_model, run_command};
+use crate::board::Board;
+use crate::build::{self, BuildError};
+use crate::workspace;
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Options of `cargo xtask lab guest`.
+#[derive(clap::Args, Clone, Debug)]
+pub struct GuestArgs {
+    /// The board whose firmware is tried
+    #[arg(long, value_name = "BOARD", default_value = "qemu-arm64")]
+    pub board: String,
+    /// The model for the job that detects
+    #[arg(long, value_name = "DIR", default_value = "models/road-288x512")]
+    pub model: PathBuf,
+    /// Only this job; may be repeated
+    #[arg(long = "job", value_name = "NAME")]
+    pub jobs: Vec<String>,
+}
+
+/// Frames of the clips that go through the loop of the virtual camera.
+const LOOP_FRAMES: u32 = 6;
+/// Frames of the USB camera's clips.
+const USB_FRAMES: u32 = 20;
+
+/// Where everything lies that the jobs need.
+struct Bench {
+    lab: PathBuf,
+    work: PathBuf,
+    lookout: PathBuf,
+    uvcsim: PathBuf,
+    model: PathBuf,
+    played: Played,
+}
+
+/// One line of the table.
+struct Verdict {
+    step: String,
+    outcome: Result<String, String>,
+}
+
+/// Runs `cargo xtask lab guest`: prepares what is missing, runs the jobs and judges them.
+pub fn run(args: &GuestArgs) -> Result<(), LabError> {
+    let jobs = chosen(&args.jobs)?;
+    let bench = Bench::prepare(args, &jobs)?;
+    let mut verdicts = Vec::new();
+    for job in jobs {
+        verdicts.extend(bench.run(job)?);
+    }
+    println!("{}", table(&verdicts));
+    let failed = verdicts
+        .iter()
+        .filter(|verdict| verdict.outcome.is_err())
+        .count();
+    if failed == 0 {
+        return Ok(());
+    }
+    Err(LabError::Failed {
+        failed,
+        all: verdicts.len(),
+        folder: bench.work.join("out"),
+    })
+}
+
+fn chosen(names: &[String]) -> Result<Vec<&'static Job>, LabError> {
+    if names.is_empty() {
+        return Ok(JOBS.iter().collect());
+    }
+    let find = |name: &String| {
+        JOBS.iter()
+            .find(|job| job.name == name)
+            .ok_or_else(|| LabError::NoJob {
+                name: name.clone(),
+                known: JOBS
+                    .iter()
+                    .map(|job| job.name)
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            })
+    };
+    names.iter().map(find).collect()
+}
+
+impl Bench {
+    fn prepare(args: &GuestArgs, jobs: &[&Job]) -> Result<Self, LabError> {
+        super::require_program("qemu-system-aarch64", "qemu-system-arm")?;
+        super::require_program("cpio", "cpio")?;
+        let model = workspace::root().join(&args.model);
+        if jobs.iter().any(|job| job.needs_model) {
+            require_model(&model)?;
+        }
+        let lab = workspace::root().join("board/lab");
+        let work = workspace::target_dir()?.join("lab");
+        std::fs::create_dir_all(work.join("clips")).map_err(file_error(&work))?;
+        let lookout = build::build(&Board::load(&args.board).map_err(BuildError::from)?)?.binary;
+        let uvcsim = build_uvcsim(&lab, &work)?;
+        build_guest(&lab, &work.join("guest"))?;
+        let played = make_clips(&work.join("clips"))?;
+        Ok(Self {
+            lab,
+            work,
+            lookout,
+            uvcsim,
+            model,
+            played,
+        })
+    }
+
+    /// Boots the guest for one job and judges what it left behind.
+    fn run(&self, job: &Job) -> Result<Vec<Verdict>, LabError> {
+        println!("== job {}: {}", job.name, job.purpose);
+        let out = self.work.join("out").join(job.name);
+        if out.exists() {
+            std::fs::remove_dir_all(&out).map_err(file_error(&out))?;
+        }
+        std::fs::create_dir_all(&out).map_err(file_error(&out))?;
+        let mut command = Command::new(self.lab.join("run-in-guest.sh"));
+        command
+            .arg("--guest")
+            .arg(self.work.join("guest"))
+            .arg("--get")
+            .arg(&out);
+        command.arg("--timeout").arg(job.seconds_max.to_string());
+        for file in self.files(job)? {
+            command.arg("--put").arg(file);
+        }
+        command.arg(self.lab.join("jobs").join(format!("{}.sh", job.name)));
+        // What a job that broke off has left is judged as well: it tells the reason.
+        let boot = run_command(&mut command).map(|()| "ended".to_owned());
+        let boot = boot.map_err(|error| error.to_string());
+        let mut verdicts = vec![Verdict {
+            step: format!("job {}", job.name),
+            outcome: boot,
+        }];
+        for step in job.steps {
+            let evidence = Evidence::new(&out, step.name);
+            let outcome = (step.judge)(&evidence, &self.played);
+            verdicts.push(Verdict {
+                step: step.name.to_owned(),
+                outcome,
+            });
+        }
+        Ok(verdicts)
+    }
+
+    /// The files that a job finds in its folder.
+    fn files(&self, job: &Job) -> Result<Vec<PathBuf>, LabError> {
+        let jobs = self.lab.join("jobs");
+        let clips = self.work.join("clips");
+        let mut files = vec![self.lookout.clone(), jobs.join("common.sh")];
+        files.extend(job.clips.iter().map(|name| clips.join(name)));
+        if job.needs_usb {
+            files.extend([self.uvcsim.clone(), jobs.join("usb-camera.sh")]);
+        }
+        if job.needs_model {
+            // The job knows the model as /job/model, whatever its name here.
+            let copy = self.work.join("model");
+            if copy.exists() {
+                std::fs::remove_dir_all(&copy).map_err(file_error(&copy))?;
+            }
+            run_command(Command::new("cp").arg("-r").arg(&self.model).arg(&copy))?;
+            files.push(copy);
+        }
+        Ok(files)
+    }
+}
+
+fn build_uvcsim(lab: &Path, work: &Path) -> Result<PathBuf, LabError> {
+    const TARGET: &str = "aarch64-unknown-linux-gnu";
+    build::require_standard_library(TARGET)?;
+    let target_dir = work.join("uvcsim");
+    let mut cargo = Command::new(workspace::cargo());
+    // From its own folder, below the root: .cargo/config.toml links it statically.
+    cargo
+        .current_dir(lab.join("uvcsim"))
+        .env("CARGO_TARGET_DIR", &target_dir);
+    cargo
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS");
+    cargo.args(["build", "--release", "--locked", "--target", TARGET]);
+    run_command(&mut cargo)?;
+    Ok(target_dir.join(TARGET).join("release/uvcsim"))
+}
+
+/// Builds the guest unless the one that is there was made by the same scripts.
+fn build_guest(lab: &Path, guest: &Path) -> Result<(), LabError> {
+    let script = lab.join("build-guest.sh");
+    let mut hash = Sha256::new();
+    for path in [&script, &lab.join("guest-init")] {
+        hash.update(std::fs::read(path).map_err(file_error(path))?);
+    }
+    let hash = format!("{:x}", hash.finalize());
+    let stamp = guest.join("scripts.sha256");
+    let is_complete = guest.join("guest.env").is_file();
+    if is_complete && std::fs::read_to_string(&stamp).is_ok_and(|text| text == hash) {
+        return Ok(());
+    }
+    run_command(Command::new(script).arg(guest))?;
+    std::fs::write(&stamp, hash).map_err(file_error(&stamp))
+}
+
+fn make_clips(folder: &Path) -> Result<Played, LabError> {
+    let make = |name: &str, format, width, height, count| -> Result<Clip, LabError> {
+        let clip = Clip::render(format, width, height, count)?;
+        clip.write(&folder.join(name))?;
+        Ok(clip)
+    };
+    Ok(Played {
+        yuyv: make("clip.yuyv", ClipFormat::Yuyv, 1280, 720, LOOP_FRAMES)?,
+        nv12: make("clip.nv12", ClipFormat::Nv12, 1280, 720, LOOP_FRAMES)?,
+        usb_mjpeg: make("clip.mjpeg", ClipFormat::Mjpeg, 1280, 720, USB_FRAMES)?,
+        usb_yuyv: make("clip480.yuyv", ClipFormat::Yuyv, 640, 480, USB_FRAMES)?,
+    })
+}
+
+fn table(verdicts: &[Verdict]) -> String {
+    let width = verdicts
+        .iter()
+        .map(|verdict| verdict.step.len())
+        .max()
+        .unwrap_or(0);
+    let mut text = String::new();
+    for Verdict { step, outcome } in verdicts {
+        let (word, remark) = match outcome {
+            Ok(remark) => ("ok", remark),
+            Err(remark) => ("FAILED", remark),
+        };
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{step:width$}  {word:6}  {remark}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn every_job_has_its_script_and_jobs_are_found_by_name() {
+        let jobs = workspace::root().join("board/lab/jobs");
+        for job in JOBS {
+            let script = std::fs::read_to_string(jobs.join(format!("{}.sh", job.name))).unwrap();
+            for step in job.steps {
+                assert!(
+                    script.contains(step.name),
+                    "{} has no {}",
+                    job.name,
+                    step.name
+                );
+            }
+        }
+        assert_eq!(chosen(&[]).unwrap().len(), JOBS.len());
+        assert_eq!(chosen(&["usb".to_owned()]).unwrap().len(), 1);
+        assert!(matches!(
+            chosen(&["x".to_owned()]),
+            Err(LabError::NoJob { .. })
+        ));
+    }
+
+    #[test]
+    fn the_table_shows_failures() {
+        let good = Verdict {
+            step: "a".to_owned(),
+            outcome: Ok("fine".to_owned()),
+        };
+        let bad = Verdict {
+            step: "long".to_owned(),
+            outcome: Err("broken".to_owned()),
+        };
+        assert_eq!(
+            table(&[good, bad]),
+            "a     ok      fine\nlong  FAILED  broken\n"
+        );
+    }
+}

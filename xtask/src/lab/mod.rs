@@ -1,0 +1,147 @@
+//! Verb `lab`: the firmware for ARM boards, tried without a board and without a camera.
+//!
+//! `lab guest` runs it in an emulated ARM machine with a real Linux kernel and virtual
+//! cameras; `lab equal` compares its detections with those of this computer.
+
+pub mod clip;
+pub mod equal;
+pub mod evidence;
+pub mod guest;
+pub mod steps;
+
+use crate::build::BuildError;
+use crate::workspace::WorkspaceError;
+use clip::ClipError;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Options of `cargo xtask lab`.
+#[derive(clap::Args, Clone, Debug)]
+pub struct LabArgs {
+    /// What to try
+    #[command(subcommand)]
+    pub verb: LabVerb,
+}
+
+/// What the lab can try.
+#[derive(clap::Subcommand, Clone, Debug)]
+pub enum LabVerb {
+    /// Capture and detection in the QEMU guest, with all the faults of its cameras
+    Guest(guest::GuestArgs),
+    /// Detections of the ARM binary under qemu-user, to be exactly those of this computer
+    Equal(equal::EqualArgs),
+}
+
+/// Why a try failed or could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum LabError {
+    /// The firmware cannot be built.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// The workspace cannot be found.
+    #[error(transparent)]
+    Workspace(#[from] WorkspaceError),
+    /// The clips cannot be made.
+    #[error(transparent)]
+    Clip(#[from] ClipError),
+    /// A program is missing.
+    #[error("not found: {program}; install it, on Debian and Ubuntu: apt-get install {package}")]
+    NoProgram {
+        /// The program.
+        program: &'static str,
+        /// The package that brings it.
+        package: &'static str,
+    },
+    /// The model is missing.
+    #[error("no model in {0}; name one with --model")]
+    NoModel(PathBuf),
+    /// A command could not be started or failed.
+    #[error("`{command}` failed: {reason}")]
+    Command {
+        /// The command.
+        command: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// A file cannot be read or written.
+    #[error("{path}: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// There is no such job.
+    #[error("no job `{name}`; there are: {known}")]
+    NoJob {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// The two computers disagree.
+    #[error("{0}")]
+    Differs(String),
+    /// Some steps failed; the table has told which.
+    #[error("{failed} of {all} steps failed; what they left is in {folder}")]
+    Failed {
+        /// Steps that failed.
+        failed: usize,
+        /// All steps.
+        all: usize,
+        /// Where the logs are.
+        folder: PathBuf,
+    },
+}
+
+/// Runs `cargo xtask lab`.
+pub fn run(args: &LabArgs) -> Result<(), LabError> {
+    match &args.verb {
+        LabVerb::Guest(args) => guest::run(args),
+        LabVerb::Equal(args) => equal::run(args),
+    }
+}
+
+/// Runs a command to its end; anything but success is an error.
+fn run_command(command: &mut Command) -> Result<(), LabError> {
+    let words: Vec<_> = std::iter::once(command.get_program())
+        .chain(command.get_args())
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    let failed = |reason: String| LabError::Command {
+        command: words.join(" "),
+        reason,
+    };
+    let status = command
+        .status()
+        .map_err(|error| failed(error.to_string()))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(failed(status.to_string()))
+    }
+}
+
+/// Turns what the system says about `path` into an error of the lab.
+fn file_error(path: &Path) -> impl Fn(std::io::Error) -> LabError {
+    let path = path.to_owned();
+    move |source| LabError::File {
+        path: path.clone(),
+        source,
+    }
+}
+
+fn require_program(program: &'static str, package: &'static str) -> Result<(), LabError> {
+    if crate::workspace::is_on_path(program) {
+        return Ok(());
+    }
+    Err(LabError::NoProgram { program, package })
+}
+
+fn require_model(folder: &Path) -> Result<(), LabError> {
+    if folder.is_dir() {
+        Ok(())
+    } else {
+        Err(LabError::NoModel(folder.to_owned()))
+    }
+}

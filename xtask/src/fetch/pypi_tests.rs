@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::*;
-use proptest::prelude::*;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
@@ -231,13 +230,4 @@ fn only_web_addresses_are_an_index() {
     }
     let index = Index::new("https://me:secret@a.b/simple/", agent(), Duration::ZERO).unwrap();
     assert_eq!(shown(&index.url), "https://a.b/simple/");
-}
-
-proptest! {
-    #[test]
-    fn no_page_panics(text in "[\"'<>a-z=#:/&{}\\[\\],é]{0,80}(href=.{0,40})?") {
-        let base = Url::parse("https://a/simple/b/").unwrap();
-        let _ = listed_in_html(&text, PIN.file, &base);
-        let _ = listed_in_json(&text, PIN.file, &base);
-    }
 }

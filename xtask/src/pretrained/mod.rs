@@ -5,6 +5,7 @@
 
 pub mod legacy;
 pub mod pickle;
+pub mod value;
 
 use crate::fetch::cache::Cache;
 use crate::fetch::pins::EFFICIENTNET_LITE0;

@@ -1,0 +1,103 @@
+//! Tests of the options.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+use super::*;
+use clap::Parser;
+
+#[derive(clap::Parser)]
+struct Cli {
+    #[command(flatten)]
+    args: TrainAndExportArgs,
+}
+
+fn parse(words: &str) -> Result<TrainAndExportArgs, clap::Error> {
+    let words = ["train-and-export"]
+        .into_iter()
+        .chain(words.split_whitespace());
+    Cli::try_parse_from(words).map(|cli| cli.args)
+}
+
+#[test]
+fn options_become_a_job() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("images")).unwrap();
+    let data = folder.path().to_str().unwrap();
+    let args = parse(&format!(
+        "--data {data} --data {data} --out models/a --input 128x1024 --device cuda:2 \
+         --minutes 5 --resume --class-weights person=2,rider=0.5 --box-loss smooth-l1"
+    ));
+    let job = job(&args.unwrap(), Path::new("/t"), "c".into()).unwrap();
+    assert_eq!(job.data, [folder.path(), folder.path()]);
+    assert_eq!((job.input_height, job.input_width), (128, 1024));
+    assert_eq!(job.device, Device::Cuda(2));
+    assert_eq!((job.minutes, job.epochs), (Some(5.0), None));
+    assert_eq!(
+        job.class_weights,
+        Some([1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 2.0, 0.5])
+    );
+    assert_eq!(job.box_loss, BoxLoss::SmoothL1);
+    assert!(job.resume && !job.force);
+    assert!(job.out.is_absolute() && job.out.ends_with("models/a"));
+    assert_eq!(job.work, Path::new("/t/train/a"));
+}
+
+#[test]
+fn bad_options_are_refused_before_the_download() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = folder.path().to_str().unwrap();
+    let job = |words: &str| job(&parse(words).unwrap(), Path::new("/t"), String::new());
+    assert!(job(&format!("--data {empty} --out a")).is_err());
+    std::fs::create_dir(folder.path().join("images")).unwrap();
+    assert!(job(&format!("--data {empty} --out a")).is_ok());
+    assert!(job(&format!("--data {empty} --out /")).is_err());
+    assert!(job(&format!("--data {empty} --out a --input 100x100")).is_err());
+    assert!(job(&format!("--data {empty} --out a --minutes inf")).is_err());
+    for words in [
+        "--out a",
+        "--data a",
+        "--data a --out a --epochs 1 --minutes 1",
+        "--data a --out a --input 288",
+        "--data a --out a --device gpu",
+        "--data a --out a --class-weights tram=1",
+        "--data a --out a --class-weights car",
+        "--data a --out a --class-weights car=-1",
+    ] {
+        assert!(parse(words).is_err(), "{words}");
+    }
+}
+
+#[test]
+fn cuda_is_fetched_where_it_can_be_used() {
+    assert!(wants_cuda(Device::Cuda(0), false));
+    assert!(wants_cuda(Device::Auto, true));
+    assert!(!wants_cuda(Device::Auto, false));
+    assert!(!wants_cuda(Device::Cpu, true));
+}
+
+#[test]
+fn the_command_can_be_typed_again() {
+    let words = [
+        "/t/xtask",
+        "train-and-export",
+        "--data",
+        "a b",
+        "--out",
+        "it's",
+    ];
+    let line = command_line(words.into_iter().map(String::from));
+    assert_eq!(
+        line,
+        r"cargo xtask train-and-export --data 'a b' --out 'it'\''s'"
+    );
+}
+
+#[test]
+fn exit_codes_say_what_happened() {
+    let code = |error: TrainerError| TrainAndExportError::from(error).exit_code();
+    assert_eq!(code(TrainerError::Failed(3)), 3);
+    assert_eq!(code(TrainerError::Build), 1);
+    assert_eq!(
+        TrainAndExportError::Interrupted(PathBuf::new()).exit_code(),
+        130
+    );
+}

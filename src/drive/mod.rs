@@ -116,6 +116,9 @@ impl Drive {
     /// Longest side of a frame.
     pub const SIDE_PIXELS_MAX: u32 = 1920;
 
+    /// After this many seconds a drive starts again.
+    pub const REPEAT_S: f32 = 600.0;
+
     /// Prepares a drive: builds tables and buffers.
     ///
     /// # Errors
@@ -213,7 +216,10 @@ impl Drive {
 
     /// Collects the triangles of a frame.
     fn stage(&mut self, index: u32) {
-        let time_s = index as f32 / self.config.frames_per_second;
+        // Positions are metres in f32: after a while the drive starts again, before they
+        // lose their millimetres.
+        let frames = (Self::REPEAT_S * self.config.frames_per_second) as u32;
+        let time_s = (index % frames.max(1)) as f32 / self.config.frames_per_second;
         let z = self.traffic.speed * time_s;
         let sway = |rate: f32, phase: f32| sin(time_s * rate + phase);
         let camera = Camera {

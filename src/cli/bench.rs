@@ -1,0 +1,171 @@
+//! `lookout bench`: the pipeline as it is, on frames that are always the same.
+
+use super::{BenchArgs, CliError, host};
+use crate::capture::{Opener, SourceMode};
+use crate::clock;
+use crate::frame::{Frame, FrameStamp, PixelFormat};
+use crate::pipeline::{Lookout, Snapshot, StartError};
+use crate::pixels::Decoder;
+use crate::source::{self, FrameSource, Next, Pace, SourceError};
+use crate::statistics::{Stage, StageSummary};
+use image::ExtendedColorType;
+use image::codecs::jpeg::JpegEncoder;
+use serde_json::json;
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+/// Name and version of the JSON report.
+const SCHEMA: &str = "lookout.bench/1";
+
+/// Different pictures; when more frames are wanted they come again.
+const PICTURES: u32 = 32;
+
+/// About what dashcams use.
+const JPEG_QUALITY: u8 = 85;
+
+/// Measures and prints.
+pub(super) fn run(args: &BenchArgs) -> Result<(), CliError> {
+    let pictures = encode_drive(args.frames.min(PICTURES)).map_err(StartError::Source)?;
+    let opener: Opener = Box::new(move || {
+        Ok(Box::new(Reel {
+            pictures: pictures.clone(),
+            sequence: 0,
+        }))
+    });
+    let mut builder = Lookout::builder()
+        .source_with(opener, SourceMode::Finite, Pace::EveryFrame)
+        .frames_max(args.frames.into())
+        .threads(args.threads.into());
+    if let Some(model) = &args.model {
+        builder = builder.model(model);
+    }
+    let (receiver, handle) = builder.start()?;
+    let model_id = handle.model_id().to_owned();
+    while receiver.recv().is_ok() {}
+    drop(receiver);
+    let summary = handle.join();
+    let counters = summary.counters.clone();
+    summary.into_result()?;
+    if counters.frames == 0 {
+        return Err(CliError::NothingMeasured);
+    }
+    let report = if args.json { json_text } else { table };
+    print(&report(args, &model_id, &counters))
+}
+
+fn print(text: &str) -> Result<(), CliError> {
+    let written = std::io::stdout().lock().write_all(text.as_bytes());
+    written.map_err(|source| CliError::System {
+        what: "cannot print the report",
+        source,
+    })
+}
+
+fn table(args: &BenchArgs, model_id: &str, counters: &Snapshot) -> String {
+    let ms = |ns: u64| ns as f64 / 1e6;
+    let mut text = format!(
+        "{}, {} threads; {model_id}; {} frames of the built-in drive as JPEG\n\
+         stage           min ms  median ms     p99 ms\n",
+        host::cpu_name(),
+        args.threads,
+        counters.frames
+    );
+    for (stage, summary) in Stage::ALL.iter().zip(&counters.stages) {
+        let StageSummary {
+            min_ns,
+            median_ns,
+            p99_ns,
+        } = *summary;
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            text,
+            "{:<12} {:>9.3}  {:>9.3}  {:>9.3}",
+            stage.name(),
+            ms(min_ns),
+            ms(median_ns),
+            ms(p99_ns)
+        );
+    }
+    text
+}
+
+fn json_text(args: &BenchArgs, model_id: &str, counters: &Snapshot) -> String {
+    let stages: serde_json::Map<String, serde_json::Value> = Stage::ALL
+        .iter()
+        .zip(&counters.stages)
+        .map(|(stage, summary)| (stage.name().to_owned(), json!(summary)))
+        .collect();
+    let report = json!({
+        "schema": SCHEMA,
+        "cpu": host::cpu_name(),
+        "model_id": model_id,
+        "threads": args.threads,
+        "frames": counters.frames,
+        "stages": stages,
+    });
+    format!("{report:#}\n")
+}
+
+/// The first frames of the built-in drive as JPEG, as a dashcam would send them.
+fn encode_drive(count: u32) -> Result<Vec<Frame>, SourceError> {
+    let broken = |reason: String| SourceError::Uri(format!("the built-in drive: {reason}"));
+    let mut drive = source::open(&format!("drive:?pace=max&frames={count}").parse()?)?;
+    let (mut frame, mut decoder) = (Frame::with_capacity(0), Decoder::new());
+    let (mut rgb, mut pictures) = (Vec::new(), Vec::new());
+    while drive.next_frame(&mut frame)? == Next::Frame {
+        let picture = decoder
+            .picture(&frame)
+            .map_err(|error| broken(error.to_string()))?;
+        let (width, height) = (picture.width(), picture.height());
+        picture.write_rgb(&mut rgb);
+        let mut jpeg = Frame {
+            format: PixelFormat::Mjpeg,
+            width,
+            height,
+            stride: 0,
+            ..empty()
+        };
+        JpegEncoder::new_with_quality(&mut jpeg.data, JPEG_QUALITY)
+            .encode(&rgb, width, height, ExtendedColorType::Rgb8)
+            .map_err(|error| broken(error.to_string()))?;
+        pictures.push(jpeg);
+    }
+    Ok(pictures)
+}
+
+fn empty() -> Frame {
+    Frame::with_capacity(0)
+}
+
+/// Gives the same pictures again and again, without end.
+struct Reel {
+    pictures: Vec<Frame>,
+    sequence: u64,
+}
+
+impl FrameSource for Reel {
+    fn next_frame(&mut self, frame: &mut Frame) -> Result<Next, SourceError> {
+        let Some(index) = self.sequence.checked_rem(self.pictures.len() as u64) else {
+            return Ok(Next::End);
+        };
+        let picture = &self.pictures[index as usize];
+        (frame.format, frame.stride) = (picture.format, picture.stride);
+        (frame.width, frame.height) = (picture.width, picture.height);
+        frame.data.clear();
+        frame.data.extend_from_slice(&picture.data);
+        frame.stamp = FrameStamp {
+            sequence: self.sequence,
+            monotonic_ns: clock::monotonic_ns(),
+        };
+        self.sequence += 1;
+        Ok(Next::Frame)
+    }
+
+    fn describe(&self) -> String {
+        "pictures of the built-in drive".into()
+    }
+
+    fn pace(&self) -> Pace {
+        Pace::EveryFrame
+    }
+}

@@ -1,0 +1,187 @@
+//! What the machine says about itself.
+
+use std::ffi::CString;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// Thermal zones looked at.
+const ZONES_MAX: usize = 64;
+
+/// One temperature.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct ThermalZone {
+    /// The kernel's name of it.
+    pub(super) name: String,
+    /// Degrees Celsius.
+    pub(super) celsius: f64,
+}
+
+/// The processor's name, and the board's where it is known; never empty.
+pub(super) fn cpu_name() -> String {
+    let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let board = fs::read_to_string("/proc/device-tree/model").unwrap_or_default();
+    let cpu = cpu_of(&cpuinfo).unwrap_or_else(|| format!("unknown {}", std::env::consts::ARCH));
+    match board.trim_matches(['\0', '\n', ' ']) {
+        "" => cpu,
+        board => format!("{cpu} ({board})"),
+    }
+}
+
+/// x86 gives a name in plain words, ARM the numbers of maker and part.
+fn cpu_of(cpuinfo: &str) -> Option<String> {
+    let value = |key: &str| {
+        let mut lines = cpuinfo.lines().filter_map(|line| line.split_once(':'));
+        lines
+            .find(|(name, _)| name.trim() == key)
+            .map(|(_, value)| value.trim().to_owned())
+    };
+    if let Some(name) = value("model name").filter(|name| !name.is_empty()) {
+        return Some(name);
+    }
+    let (maker, part) = (value("CPU implementer")?, value("CPU part")?);
+    let known = match (maker.as_str(), part.as_str()) {
+        ("0x41", "0xd03") => "ARM Cortex-A53",
+        ("0x41", "0xd05") => "ARM Cortex-A55",
+        ("0x41", "0xd07") => "ARM Cortex-A57",
+        ("0x41", "0xd08") => "ARM Cortex-A72",
+        ("0x41", "0xd0b") => "ARM Cortex-A76",
+        ("0x41", "0xd42") => "ARM Cortex-A78AE",
+        ("0x41", "0xd49") => "ARM Neoverse-N2",
+        ("0x41", "0xd0c") => "ARM Neoverse-N1",
+        ("0x4e", "0x003") => "NVIDIA Denver 2",
+        ("0x4e", "0x004") => "NVIDIA Carmel",
+        _ => return Some(format!("ARM maker {maker} part {part}")),
+    };
+    Some(known.to_owned())
+}
+
+/// Memory that programs can still get, in bytes.
+pub(super) fn memory_available_bytes() -> Option<u64> {
+    memory_available_of(&fs::read_to_string("/proc/meminfo").ok()?)
+}
+
+fn memory_available_of(meminfo: &str) -> Option<u64> {
+    let line = meminfo
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kibibytes.checked_mul(1024)
+}
+
+/// Room for files of this user in the file system that holds `path`, in bytes.
+pub(super) fn disk_free_bytes(path: &Path) -> std::io::Result<u64> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    // SAFETY: statvfs is plain numbers, for which all zeros is a valid value.
+    let mut status: libc::statvfs = unsafe { std::mem::zeroed() };
+    // SAFETY: the path ends with a zero byte and `status` is valid for writing.
+    if unsafe { libc::statvfs(path.as_ptr(), &mut status) } != 0 {
+        return Err(std::io::Error::last_os_error());
+    }
+    // The types of these numbers differ from platform to platform.
+    #[allow(clippy::unnecessary_cast, clippy::useless_conversion)]
+    let (blocks, block_bytes) = (status.f_bavail as u64, status.f_frsize as u64);
+    Ok(blocks.saturating_mul(block_bytes))
+}
+
+/// All temperatures that can be read below `root`, usually `/sys/class/thermal`.
+pub(super) fn thermal_zones(root: &Path) -> Vec<ThermalZone> {
+    let Ok(entries) = fs::read_dir(root) else {
+        return Vec::new();
+    };
+    let mut zones: Vec<ThermalZone> = entries
+        .filter_map(|entry| thermal_zone(&entry.ok()?.path()))
+        .take(ZONES_MAX)
+        .collect();
+    zones.sort_by(|a, b| a.name.cmp(&b.name));
+    zones
+}
+
+fn thermal_zone(folder: &Path) -> Option<ThermalZone> {
+    let file_name = folder.file_name()?.to_str()?;
+    if !file_name.starts_with("thermal_zone") {
+        return None;
+    }
+    let millidegrees: i32 = fs::read_to_string(folder.join("temp"))
+        .ok()?
+        .trim()
+        .parse()
+        .ok()?;
+    let kind = fs::read_to_string(folder.join("type")).unwrap_or_default();
+    let name = if kind.trim().is_empty() {
+        file_name
+    } else {
+        kind.trim()
+    };
+    Some(ThermalZone {
+        name: name.to_owned(),
+        celsius: f64::from(millidegrees) / 1000.0,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn processors_are_named() {
+        let x86 = "processor\t: 0\nmodel name\t: Fast CPU @ 2 GHz\nprocessor\t: 1\n";
+        assert_eq!(cpu_of(x86).unwrap(), "Fast CPU @ 2 GHz");
+        let arm = "processor\t: 0\nCPU implementer\t: 0x41\nCPU part\t: 0xd42\n";
+        assert_eq!(cpu_of(arm).unwrap(), "ARM Cortex-A78AE");
+        let other = "CPU implementer\t: 0x99\nCPU part\t: 0x001\n";
+        assert_eq!(cpu_of(other).unwrap(), "ARM maker 0x99 part 0x001");
+        assert_eq!(cpu_of(""), None);
+        assert!(!cpu_name().is_empty());
+    }
+
+    #[test]
+    fn memory_is_read_in_bytes() {
+        let meminfo = "MemTotal:  100 kB\nMemAvailable:   2048 kB\n";
+        assert_eq!(memory_available_of(meminfo), Some(2 << 20));
+        assert_eq!(memory_available_of("MemAvailable: lots"), None);
+        assert!(memory_available_bytes().unwrap() > 0);
+    }
+
+    #[test]
+    fn a_file_system_has_a_size_and_a_missing_folder_has_none() {
+        assert!(disk_free_bytes(Path::new("/")).is_ok());
+        assert!(disk_free_bytes(Path::new("/no/such/folder")).is_err());
+    }
+
+    #[test]
+    fn thermal_zones_are_read_and_broken_ones_left_out() {
+        let root = tempfile::tempdir().unwrap();
+        for (folder, files) in [
+            (
+                "thermal_zone0",
+                &[("type", "GPU-therm\n"), ("temp", "41500\n")][..],
+            ),
+            ("thermal_zone1", &[("temp", "-5000\n")]),
+            ("thermal_zone2", &[("type", "broken"), ("temp", "hot")]),
+            ("cooling_device0", &[("temp", "1")]),
+        ] {
+            let folder = root.path().join(folder);
+            fs::create_dir(&folder).unwrap();
+            for (name, content) in files {
+                fs::write(folder.join(name), content).unwrap();
+            }
+        }
+        let zone = |name: &str, celsius| ThermalZone {
+            name: name.into(),
+            celsius,
+        };
+        let expected = [zone("GPU-therm", 41.5), zone("thermal_zone1", -5.0)];
+        assert_eq!(thermal_zones(root.path()), expected);
+        assert_eq!(thermal_zones(Path::new("/no/such/folder")), []);
+    }
+
+    proptest! {
+        #[test]
+        fn what_the_kernel_might_say_never_panics(text in "\\PC{0,200}") {
+            let _ = (cpu_of(&text), memory_available_of(&text));
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! `lookout run`.
+
+use super::{CliError, RunArgs, STATUS_LINE_LIVE};
+use crate::annotate::AnnotateReport;
+use crate::capture::{CaptureState, StopFlag};
+use crate::config::{AnnotateSettings, RawSettings, Settings};
+use crate::pipeline::{self, Drops, Handle, Lookout, Sight, Snapshot, StallWatch, Summary};
+use crate::sink::{ClassTally, StatusInput, StatusLine, SummaryInput, summary_table};
+use crate::source::SourceUri;
+use crossbeam_channel::RecvTimeoutError;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// How often the run is looked at: for the status line and for stalls.
+const LOOK_PERIOD: Duration = Duration::from_millis(200);
+
+/// What the demonstration writes: enough to see something, too little to fill a disk.
+const DEMO_DIRECTORY: &str = "lookout-annotated";
+const DEMO_EVERY_NTH: u32 = 5;
+const DEMO_FILES_MAX: u32 = 30;
+
+/// Runs until the source ends, enough frames were seen or a signal comes.
+pub(super) fn run(args: &RunArgs) -> Result<(), CliError> {
+    let stop = StopFlag::new();
+    stop_on_signals(&stop)?;
+    let settings = settings(args)?;
+    let is_terminal_ours = settings.sinks.is_empty();
+    let stall_warning = settings.stall_warning;
+    let (receiver, handle) = Lookout::builder()
+        .config(settings)
+        .stop_flag(stop)
+        .start()?;
+    eprintln!("lookout: {} through {}", handle.source(), handle.model_id());
+
+    let mut status = is_terminal_ours.then(StatusLine::on_stderr).flatten();
+    STATUS_LINE_LIVE.store(status.is_some(), Ordering::Relaxed);
+    let mut watch = StallWatch::new(stall_warning, Instant::now());
+    let mut looked_at = Instant::now();
+    while !matches!(
+        receiver.recv_timeout(LOOK_PERIOD),
+        Err(RecvTimeoutError::Disconnected)
+    ) {
+        if looked_at.elapsed() < LOOK_PERIOD {
+            continue;
+        }
+        looked_at = Instant::now();
+        let snapshot = handle.snapshot();
+        if let Some(sight) = watch.observe(snapshot.frames, looked_at) {
+            warn(sight, snapshot.capture.state);
+        }
+        if let Some(status) = &mut status {
+            status.update(&status_input(&snapshot));
+        }
+    }
+    drop(receiver);
+    STATUS_LINE_LIVE.store(false, Ordering::Relaxed);
+    drop(status);
+    finish(handle)
+}
+
+/// The first SIGINT or SIGTERM ends the run in good order, a second one at once.
+fn stop_on_signals(stop: &StopFlag) -> Result<(), CliError> {
+    for signal in [libc::SIGINT, libc::SIGTERM] {
+        // In this order: at the first signal the flag is not raised yet.
+        signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, stop.as_atomic())
+            .and_then(|_| signal_hook::flag::register(signal, stop.as_atomic()))
+            .map_err(|source| CliError::System {
+                what: "cannot catch signals",
+                source,
+            })?;
+    }
+    Ok(())
+}
+
+/// Puts the layers together and says what was chosen where nothing was asked for.
+fn settings(args: &RunArgs) -> Result<Settings, CliError> {
+    let file = args
+        .config
+        .as_deref()
+        .map(RawSettings::read)
+        .transpose()?
+        .unwrap_or_default();
+    let mut settings = args.settings().or(file).validate()?;
+    if settings.source.is_none() {
+        let source = pipeline::default_source();
+        let is_drive = matches!(source, SourceUri::Drive(_));
+        let reason = if is_drive {
+            "no camera can be used"
+        } else {
+            "the first camera"
+        };
+        eprintln!("lookout: no source was given; taking {source} ({reason})");
+        if is_drive && args.is_empty() {
+            settings.annotate = Some(AnnotateSettings {
+                every_nth: DEMO_EVERY_NTH,
+                files_max: DEMO_FILES_MAX,
+                ..AnnotateSettings::new(DEMO_DIRECTORY)
+            });
+        }
+        settings.source = Some(source);
+    }
+    Ok(settings)
+}
+
+fn warn(sight: Sight, state: CaptureState) {
+    match sight {
+        Sight::Lost(silence) => {
+            let seconds = silence.as_secs_f32();
+            let state = state_text(state);
+            log::warn!("blind: nothing was looked at for {seconds:.1} s (capture: {state})");
+        }
+        Sight::Regained(silence) => {
+            log::warn!("sees again, after {:.1} s", silence.as_secs_f32());
+        }
+    }
+}
+
+/// Waits for the end, shows the table and passes the run's error on.
+fn finish(handle: Handle) -> Result<(), CliError> {
+    let (source, model_id) = (handle.source().to_owned(), handle.model_id().to_owned());
+    let summary = handle.join();
+    eprint!(
+        "{}",
+        summary_table(&summary_input(source, model_id, &summary))
+    );
+    if let Some(hint) = summary.annotated.as_ref().and_then(annotated_hint) {
+        eprintln!("{hint}");
+    }
+    Ok(summary.into_result()?)
+}
+
+fn annotated_hint(report: &AnnotateReport) -> Option<String> {
+    let folder = report
+        .folder
+        .canonicalize()
+        .unwrap_or_else(|_| report.folder.clone());
+    let what = "annotated frames to look at are in";
+    (report.written > 0).then(|| format!("{} {what} {}", report.written, folder.display()))
+}
+
+fn state_text(state: CaptureState) -> &'static str {
+    match state {
+        CaptureState::Opening => "opening",
+        CaptureState::Streaming => "streaming",
+        CaptureState::Stalled => "stalled",
+        CaptureState::Lost => "lost",
+        CaptureState::BackingOff => "lost, trying again soon",
+        CaptureState::Ended => "ended",
+    }
+}
+
+fn status_input(snapshot: &Snapshot) -> StatusInput {
+    let has_frames = snapshot.frames > 0;
+    StatusInput {
+        frames: snapshot.frames,
+        frames_per_s: snapshot.recent.frames_per_second as f32,
+        age_us_p50: has_frames.then_some(snapshot.recent.age.p50_us),
+        age_us_p99: has_frames.then_some(snapshot.recent.age.p99_us),
+        drops: snapshot.drops.total(),
+        capture_state: state_text(snapshot.capture.state).into(),
+        objects: snapshot.last_frame.map(|count| count as u32),
+    }
+}
+
+fn summary_input(source: String, model_id: String, summary: &Summary) -> SummaryInput {
+    let counters = &summary.counters;
+    let has_frames = counters.frames > 0;
+    SummaryInput {
+        source,
+        model_id,
+        duration: counters.elapsed,
+        frames_captured: counters.capture.frames,
+        frames: counters.frames,
+        frames_per_s: counters.whole_run.frames_per_second as f32,
+        age_us_p50: has_frames.then_some(counters.whole_run.age.p50_us),
+        age_us_p99: has_frames.then_some(counters.whole_run.age.p99_us),
+        drops: causes(&counters.drops),
+        classes: counters.classes.map(|count| ClassTally {
+            detections: count.detections,
+            frames: count.frames,
+            most_in_one_frame: count.most_in_a_frame as u32,
+        }),
+        sinks: counters.sinks.clone(),
+        annotated: summary
+            .annotated
+            .as_ref()
+            .map(|it| (it.folder.clone(), it.written)),
+    }
+}
+
+/// Losses of frames by cause. What the sinks lost stands with each sink.
+fn causes(drops: &Drops) -> Vec<(String, u64)> {
+    [
+        ("lost by the source", drops.source),
+        ("damaged", drops.damaged),
+        ("overwritten while the detector was busy", drops.overwritten),
+        ("failed in the detector", drops.failed),
+    ]
+    .map(|(cause, count)| (cause.to_owned(), count))
+    .to_vec()
+}

@@ -44,7 +44,7 @@ impl Progress {
             let write: fn(&str) = |line| eprintln!("{line}");
             Output::Lines {
                 every: LINE_INTERVAL,
-                next: Instant::now(),
+                next: Instant::now() + LINE_INTERVAL,
                 write,
             }
         };
@@ -89,10 +89,13 @@ impl Progress {
 
     /// Sets the text that goes with the next position.
     pub fn set_message(&mut self, message: &str) {
-        message.clone_into(&mut self.message);
         if let Output::Bar(bar) = &self.output {
+            if self.message.is_empty() {
+                bar.set_style(style(self.unit, true));
+            }
             bar.set_message(message.to_owned());
         }
+        message.clone_into(&mut self.message);
     }
 
     /// Writes a line that stays, above the bar.
@@ -122,18 +125,26 @@ impl Progress {
 }
 
 fn bar(label: &str, unit: Unit, total: u64) -> ProgressBar {
-    let template = match unit {
-        Unit::Bytes => "{prefix} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta} left {msg}",
-        Unit::Steps => "{prefix} {bar:30} {pos}/{len} {wide_msg}",
-    };
-    // The templates are constants; if one were wrong, the default still shows progress.
-    let style = ProgressStyle::with_template(template)
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .progress_chars("=> ");
     let target = ProgressDrawTarget::stderr_with_hz(4);
-    let bar = ProgressBar::with_draw_target(Some(total), target).with_style(style);
+    let bar = ProgressBar::with_draw_target(Some(total), target).with_style(style(unit, false));
     bar.set_prefix(label.to_owned());
     bar
+}
+
+fn style(unit: Unit, message: bool) -> ProgressStyle {
+    // The templates are constants; if one were wrong, the default still shows progress.
+    ProgressStyle::with_template(template(unit, message))
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("=> ")
+}
+
+/// A message gets a line of its own: beside the bar 80 columns are too few for both.
+fn template(unit: Unit, message: bool) -> &'static str {
+    match (unit, message) {
+        (Unit::Bytes, _) => "{prefix} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta} left",
+        (Unit::Steps, false) => "{prefix} {wide_bar} {pos}/{len}",
+        (Unit::Steps, true) => "{prefix} {wide_bar} {pos}/{len}\n  {wide_msg}",
+    }
 }
 
 /// One line about the state of a job.
@@ -178,6 +189,15 @@ mod tests {
             "train: 3/12 (25 %)  loss 1"
         );
         assert_eq!(line("train", Unit::Steps, 0, 0, ""), "train: 0/0 (100 %)");
+    }
+
+    #[test]
+    fn templates_are_understood() {
+        for unit in [Unit::Bytes, Unit::Steps] {
+            for message in [false, true] {
+                assert!(ProgressStyle::with_template(template(unit, message)).is_ok());
+            }
+        }
     }
 
     #[test]

@@ -117,6 +117,21 @@ impl UnixSink {
         }
     }
 
+    /// Waits until all readers have taken all there is for them, at most until `end`.
+    fn drain_until(&mut self, end: Instant) {
+        loop {
+            self.serve(Reader::drain);
+            let is_done = self
+                .readers
+                .iter()
+                .all(|reader| reader.backlog.bytes.is_empty());
+            if is_done || Instant::now() >= end {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Lets `serve` work on every reader, and drops those that went away.
     fn serve(&mut self, mut serve: impl FnMut(&mut Reader) -> io::Result<()>) {
         let before = self.readers.len();
@@ -171,18 +186,7 @@ impl Sink for UnixSink {
     }
 
     fn finish(&mut self) {
-        let end = Instant::now() + FINISH_TIME_MAX;
-        loop {
-            self.serve(Reader::drain);
-            let is_done = self
-                .readers
-                .iter()
-                .all(|reader| reader.backlog.bytes.is_empty());
-            if is_done || Instant::now() >= end {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        self.drain_until(Instant::now() + FINISH_TIME_MAX);
     }
 }
 

@@ -116,6 +116,38 @@ fn a_deaf_reader_loses_its_oldest_whole_lines_and_nobody_else_loses_any() {
 }
 
 #[test]
+fn at_the_end_a_slow_reader_may_catch_up() {
+    let (_folder, path, mut sink) = sink();
+    let slow = UnixStream::connect(&path).unwrap();
+    let count = 60;
+    for sequence in 0..count {
+        sink.publish(&example_frame(sequence, DETECTIONS_MAX))
+            .unwrap();
+    }
+    assert_eq!(sink.lost(), 0);
+    assert!(
+        !sink.readers[0].backlog.bytes.is_empty(),
+        "the kernel buffered all of it"
+    );
+    let slow = std::thread::spawn(move || read_all(slow));
+    sink.drain_until(Instant::now() + Duration::from_secs(60));
+    drop(sink);
+    assert_eq!(slow.join().unwrap(), (0..count).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_end_does_not_wait_for_a_deaf_reader() {
+    let (_folder, path, mut sink) = sink();
+    let _deaf = UnixStream::connect(&path).unwrap();
+    for sequence in 0..60 {
+        sink.publish(&example_frame(sequence, DETECTIONS_MAX))
+            .unwrap();
+    }
+    sink.finish();
+    assert!(!sink.readers[0].backlog.bytes.is_empty());
+}
+
+#[test]
 fn readers_beyond_the_limit_are_turned_away() {
     let (_folder, path, mut sink) = sink();
     let streams: Vec<_> = (0..READERS_MAX + 3)

@@ -1,5 +1,21 @@
 //! Where frames come from: cameras, files and the built-in drive, behind one trait.
 
+mod drive;
+mod images;
+mod mjpeg;
+mod mp4;
+mod open;
+mod pacing;
+mod uri;
+mod video;
+
+pub use drive::DriveSource;
+pub use images::ImagesSource;
+pub use mjpeg::MjpegSource;
+pub use open::{is_live, open};
+pub use uri::{DriveSettings, SourceUri};
+pub use video::VideoSource;
+
 use crate::frame::Frame;
 use std::time::Duration;
 

@@ -33,11 +33,11 @@ const SHAPES: [Shape; 6] = [
         width: 1.76,
         height: 1.48,
         belt: 0.93,
-        nose: 0.74,
+        nose: 0.80,
         tail: 0.93,
         clearance: 0.19,
         wheel: 0.31,
-        glass: [1.02, 0.30, -1.45, -1.93],
+        glass: [1.20, 0.22, -1.45, -1.95],
     },
     // Saloon.
     Shape {
@@ -45,11 +45,11 @@ const SHAPES: [Shape; 6] = [
         width: 1.82,
         height: 1.45,
         belt: 0.92,
-        nose: 0.72,
+        nose: 0.78,
         tail: 0.93,
         clearance: 0.18,
         wheel: 0.32,
-        glass: [1.05, 0.25, -0.95, -1.62],
+        glass: [1.20, 0.15, -0.95, -1.82],
     },
     // Estate.
     Shape {
@@ -57,11 +57,11 @@ const SHAPES: [Shape; 6] = [
         width: 1.82,
         height: 1.48,
         belt: 0.93,
-        nose: 0.72,
+        nose: 0.78,
         tail: 0.92,
         clearance: 0.18,
         wheel: 0.32,
-        glass: [1.05, 0.25, -1.90, -2.24],
+        glass: [1.20, 0.15, -1.80, -2.24],
     },
     // SUV.
     Shape {
@@ -73,7 +73,7 @@ const SHAPES: [Shape; 6] = [
         tail: 1.06,
         clearance: 0.26,
         wheel: 0.37,
-        glass: [1.10, 0.42, -1.72, -2.16],
+        glass: [1.25, 0.38, -1.68, -2.16],
     },
     // Van.
     Shape {
@@ -201,7 +201,7 @@ fn hull(p: &mut Painter, s: &Shape, paint: Rgb) {
         (-l + 0.10, 0.95, s.clearance + 0.02, s.tail),
         (-l + 0.75, 1.0, s.clearance, s.belt),
         (s.glass[0] - 0.1, 1.0, s.clearance, s.belt),
-        (l - 0.55, 0.98, s.clearance, bonnet.min(s.nose + 0.12)),
+        (l - 0.55, 0.98, s.clearance, bonnet.min(s.nose + 0.10)),
         (l - 0.14, 0.93, s.clearance, s.nose),
         (l, 0.80, s.clearance + 0.10, s.nose - 0.14),
     ];
@@ -243,7 +243,7 @@ fn hull(p: &mut Painter, s: &Shape, paint: Rgb) {
 /// Cabin with its panes.
 fn cabin(p: &mut Painter, s: &Shape, paint: Rgb, roof: Rgb, blind_rear: bool) {
     let w = s.width * 0.5;
-    let (wb, wr) = (w * 0.90, w * if s.height > 1.9 { 0.80 } else { 0.68 });
+    let (wb, wr) = (w * 0.90, w * if s.height > 1.9 { 0.80 } else { 0.72 });
     let [g0, g1, g2, g3] = s.glass;
     let (y0, y1) = (s.belt - 0.03, s.height);
     let low = |x: f32, z: f32| v3(x * wb, y0, z);

@@ -232,7 +232,7 @@ pub(super) fn motorcycle(p: &mut Painter, variant: u64, eye_ahead: bool) -> Grip
     ]);
     let moped = random.chance(0.4);
     let r = if moped { 0.24 } else { 0.31 };
-    let half = if moped { 0.055 } else { 0.075 };
+    let half = if moped { 0.05 } else { 0.065 };
     let (zr, zf) = if moped { (-0.56, 0.62) } else { (-0.70, 0.72) };
     let (rear, front) = (v3(0.0, r, zr), v3(0.0, r, zf));
     p.contact(0.3, -0.95, 0.95, 0.75);
@@ -242,8 +242,8 @@ pub(super) fn motorcycle(p: &mut Painter, variant: u64, eye_ahead: bool) -> Grip
             let c = at + v3(x, 0.0, 0.0);
             p.disc(
                 c,
-                v3(0.0, r * 0.64, 0.0),
-                v3(0.0, 0.0, r * 0.64),
+                v3(0.0, r * 0.55, 0.0),
+                v3(0.0, 0.0, r * 0.55),
                 [0.34, 0.34, 0.36],
                 Material::Matte,
                 false,

@@ -68,7 +68,7 @@ impl Lens {
                 );
                 let coarse = lattice(key ^ 77, 6, 6, u, v) - 0.5;
                 let fine = random.unit() - 0.5;
-                (128.0 + 22.0 * coarse + 22.0 * fine) as u8
+                (128.0 + 20.0 * coarse + 14.0 * fine) as u8
             })
             .collect();
         let sigma = match light.kind {

@@ -107,9 +107,9 @@ impl Lighting {
                 along,
             )
             .unit(),
-            sun_colour: [0.72, 0.68, 0.6],
-            ambient_sky: [0.42, 0.46, 0.54],
-            ambient_ground: [0.26, 0.25, 0.24],
+            sun_colour: [0.86, 0.82, 0.73],
+            ambient_sky: [0.52, 0.56, 0.64],
+            ambient_ground: [0.36, 0.35, 0.33],
             zenith: [0.28, 0.48, 0.80],
             horizon: [0.74, 0.83, 0.92],
             cloud: [0.96, 0.96, 0.97],
@@ -123,8 +123,8 @@ impl Lighting {
             Light::Day => base,
             Light::Overcast => Self {
                 sun_colour: [0.10, 0.10, 0.10],
-                ambient_sky: [0.72, 0.74, 0.77],
-                ambient_ground: [0.36, 0.36, 0.36],
+                ambient_sky: [0.92, 0.94, 0.97],
+                ambient_ground: [0.52, 0.52, 0.52],
                 zenith: [0.66, 0.70, 0.75],
                 horizon: [0.83, 0.85, 0.87],
                 cloud: [0.78, 0.80, 0.83],
@@ -141,8 +141,8 @@ impl Lighting {
                 )
                 .unit(),
                 sun_colour: [0.95, 0.68, 0.40],
-                ambient_sky: [0.36, 0.37, 0.44],
-                ambient_ground: [0.24, 0.20, 0.17],
+                ambient_sky: [0.52, 0.52, 0.58],
+                ambient_ground: [0.38, 0.33, 0.28],
                 zenith: [0.34, 0.46, 0.70],
                 horizon: [0.97, 0.80, 0.58],
                 cloud: [1.0, 0.82, 0.66],
@@ -152,8 +152,8 @@ impl Lighting {
             },
             Light::Dusk => Self {
                 sun_colour: [0.03, 0.03, 0.04],
-                ambient_sky: [0.24, 0.26, 0.34],
-                ambient_ground: [0.16, 0.145, 0.13],
+                ambient_sky: [0.37, 0.39, 0.48],
+                ambient_ground: [0.27, 0.25, 0.23],
                 zenith: [0.09, 0.13, 0.27],
                 horizon: [0.62, 0.44, 0.38],
                 cloud: [0.36, 0.29, 0.34],
@@ -165,11 +165,11 @@ impl Lighting {
             },
             Light::Rain => Self {
                 sun_colour: [0.04, 0.04, 0.04],
-                ambient_sky: [0.52, 0.54, 0.57],
-                ambient_ground: [0.27, 0.27, 0.28],
-                zenith: [0.50, 0.53, 0.57],
-                horizon: [0.66, 0.68, 0.70],
-                cloud: [0.56, 0.58, 0.61],
+                ambient_sky: [0.70, 0.72, 0.75],
+                ambient_ground: [0.42, 0.42, 0.43],
+                zenith: [0.58, 0.61, 0.65],
+                horizon: [0.76, 0.78, 0.80],
+                cloud: [0.66, 0.68, 0.71],
                 cloud_cover: 0.85,
                 haze_per_m: 0.0085 * haze,
                 shadow: 1.0,
@@ -206,7 +206,7 @@ impl Lighting {
         }
         let (base, grazing) = match material {
             Material::Paint => (0.06, 0.5),
-            Material::Glass => (0.22, 0.7),
+            Material::Glass => (0.18, 0.6),
             _ => return out,
         };
         let facing = (-n.dot(view)).clamp(0.0, 1.0);

@@ -233,9 +233,22 @@ impl Painter {
             let k = 0.72 + 0.28 * (middle.y / 0.9).max(0.0);
             albedo = [albedo[0] * k, albedo[1] * k, albedo[2] * k];
         }
-        let shade = self.light.shade(outward, view, albedo, material);
+        let mut shade = self.light.shade(outward, view, albedo, material);
+        if self.light.lamps && material != Material::Lamp {
+            // Own headlamps.
+            let k = self.headlamps(middle.x, z) * (-outward.dot(view)).max(0.0);
+            for (s, a) in shade.iter_mut().zip(albedo) {
+                *s += a * k;
+            }
+        }
         let colour = self.colour(shade, distance);
         self.emit(&world[..n], colour, Mode::Solid, bias);
+    }
+
+    /// Light of the own headlamps at this place, `0..=0.5`.
+    fn headlamps(&self, x: f32, ahead: f32) -> f32 {
+        let side = (x - self.camera.x).abs() / (2.5 + ahead * 0.25);
+        0.5 * (1.0 - side).clamp(0.0, 1.0) * (1.0 - ahead / 40.0).clamp(0.0, 1.0)
     }
 
     /// The shadow of a face on the ground.
@@ -355,11 +368,9 @@ impl Painter {
             );
         }
         if l.lamps {
-            // Own headlamps.
-            let side = (middle.x - self.camera.x).abs() / (2.5 + ahead * 0.25);
-            let k = (1.0 - side).clamp(0.0, 1.0) * (1.0 - ahead / 40.0).clamp(0.0, 1.0);
+            let k = self.headlamps(middle.x, ahead);
             for (c, a) in c.iter_mut().zip(albedo) {
-                *c += a * 0.5 * k;
+                *c += a * k;
             }
         }
         let colour = self.colour(c, ahead);
@@ -504,7 +515,7 @@ impl Painter {
             let polar = i as f32 * (std::f32::consts::PI / rings as f32);
             let turn = (j % n) as f32 * (std::f32::consts::TAU / n as f32);
             let r = if jitter > 0.0 {
-                let h = ((i * 37 + (j % n) * 101) * 2_654_435_761 >> 7) & 255;
+                let h = scramble(i * 37 + (j % n) * 101);
                 1.0 + jitter * (h as f32 / 255.0 - 0.5)
             } else {
                 1.0
@@ -521,7 +532,7 @@ impl Painter {
             for j in 0..n {
                 let mut c = albedo;
                 if jitter > 0.0 {
-                    let h = ((i * 131 + j * 71) * 2_654_435_761 >> 9) & 255;
+                    let h = scramble(i * 131 + j * 71);
                     let k = 1.0 + jitter * (h as f32 / 255.0 - 0.5);
                     c = [c[0] * k, c[1] * k, c[2] * k];
                 }
@@ -594,4 +605,9 @@ impl Painter {
             }
         }
     }
+}
+
+/// A number in `0..256` that looks unrelated to `n`.
+fn scramble(n: usize) -> u32 {
+    (n as u32).wrapping_mul(2_654_435_761) >> 20 & 255
 }

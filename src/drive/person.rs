@@ -265,7 +265,12 @@ fn body(p: &mut Painter, look: &Look, pose: &Pose) {
         );
         let reach = (hand - elbow).unit();
         let wrist = elbow + reach * (hand - elbow).length().min(fore);
-        p.ellipsoid(shoulder, v3(0.07, 0.07, 0.07) * s, look.top, 0.0);
+        p.ellipsoid(
+            shoulder - v3(side * 0.012, 0.0, 0.0),
+            v3(0.058, 0.06, 0.062) * s,
+            look.top,
+            0.0,
+        );
         p.limb(shoulder, elbow, 0.058 * s, 0.046 * s, look.top);
         let sleeve = if look.bare_arms { look.skin } else { look.top };
         p.limb(elbow, wrist, 0.045 * s, 0.034 * s, sleeve);

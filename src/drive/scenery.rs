@@ -253,7 +253,7 @@ pub(super) fn tree(p: &mut Painter, variant: u64, x: f32, z: f32) {
         p.limb(v3(0.0, fork, 0.0), c, 0.08, 0.04, bark);
         let r = height * random.range(0.15, 0.21);
         let tone = random.range(0.8, 1.15);
-        p.ellipsoid(c, v3(r, r * 0.85, r), green.map(|c| c * tone), 0.45);
+        p.ellipsoid(c, v3(r, r * 0.85, r), green.map(|c| c * tone), 0.6);
     }
 }
 

@@ -43,6 +43,42 @@ struct Thing {
     identity: u32,
 }
 
+/// The rectangle of ground that a thing takes: middle, half width, half length.
+#[derive(Clone, Copy, Debug)]
+struct Footprint {
+    x: f32,
+    z: f32,
+    half_x: f32,
+    half_z: f32,
+}
+
+impl Footprint {
+    fn of(t: &Thing) -> Self {
+        let (wide, long) = match t.kind {
+            Kind::Car => (0.95, 2.3),
+            Kind::Pickup => (0.95, 2.6),
+            Kind::Truck => (1.25, 4.4),
+            Kind::Bus => (1.3, 6.0),
+            Kind::Motorcycle => (0.35, 0.95),
+            Kind::Bicycle => (0.25, 0.85),
+            Kind::Scooter => (0.2, 0.5),
+            Kind::Person => (0.2, 0.2),
+        };
+        let (s, c) = (sin(t.heading).abs(), super::vector::cos(t.heading).abs());
+        Self {
+            x: t.x,
+            z: t.z,
+            half_x: wide * c + long * s,
+            half_z: wide * s + long * c,
+        }
+    }
+
+    fn meets(&self, o: &Self) -> bool {
+        (self.x - o.x).abs() < self.half_x + o.half_x
+            && (self.z - o.z).abs() < self.half_z + o.half_z
+    }
+}
+
 /// A labelled object of the frame being drawn.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Actor {
@@ -60,8 +96,8 @@ fn identity(stream: u32, slot: i64) -> u32 {
 fn vehicle(random: &mut Random) -> Kind {
     let u = random.unit();
     match u {
-        _ if u < 0.46 => Kind::Car,
-        _ if u < 0.54 => Kind::Pickup,
+        _ if u < 0.42 => Kind::Car,
+        _ if u < 0.52 => Kind::Pickup,
         _ if u < 0.68 => Kind::Truck,
         _ if u < 0.82 => Kind::Bus,
         _ => Kind::Motorcycle,
@@ -75,12 +111,14 @@ pub(super) struct Traffic {
     /// The camera's own speed, metres a second.
     pub speed: f32,
     density: f32,
+    taken: Vec<Footprint>,
 }
 
 /// What is being gathered for a frame.
 struct Scene<'a> {
     p: &'a mut Painter,
     actors: &'a mut Vec<Actor>,
+    taken: &'a mut Vec<Footprint>,
     z: f32,
 }
 
@@ -91,12 +129,13 @@ impl Traffic {
             seed,
             speed: random.range(7.0, 10.0),
             density: random.range(0.75, 1.2),
+            taken: Vec::new(),
         }
     }
 
     /// Draws everybody at `time_s` seen from `z` and lists them.
     pub fn draw(
-        &self,
+        &mut self,
         p: &mut Painter,
         street: &Street,
         time_s: f32,
@@ -104,12 +143,20 @@ impl Traffic {
         actors: &mut Vec<Actor>,
     ) {
         actors.clear();
-        let mut scene = Scene { p, actors, z };
+        self.taken.clear();
+        let mut taken = std::mem::take(&mut self.taken);
+        let mut scene = Scene {
+            p,
+            actors,
+            taken: &mut taken,
+            z,
+        };
         self.own_lane(&mut scene, street, time_s);
         self.moving_lanes(&mut scene, street, time_s);
         self.parked(&mut scene, street);
         self.pavements(&mut scene, street, time_s);
         self.junctions(&mut scene, street, time_s);
+        self.taken = taken;
     }
 
     /// Those ahead in our lane keep their distance, more or less.
@@ -419,9 +466,15 @@ impl Scene<'_> {
             Kind::Scooter => ObjectClass::Scooter,
             Kind::Person => ObjectClass::Person,
         };
+        // The streams know nothing of each other; who comes second to a place is left out.
+        let footprint = Footprint::of(&t);
+        if (t.ridden || t.gone.is_some()) && self.taken.iter().any(|o| o.meets(&footprint)) {
+            return;
+        }
         if self.object(&t, class, 0).is_none() {
             return;
         }
+        self.taken.push(footprint);
         let eye_ahead = super::vector::cos(t.heading) < 0.15;
         let phase = t.gone.map(|g| g * 1.2);
         let p = &mut *self.p;

@@ -1,7 +1,7 @@
 # Faults of the virtual camera: what a supervisor must survive without a restart.
 # shellcheck shell=sh
 . /job/common.sh
-URI="v4l2://$CAMERA?size=640x360&format=yuyv&timeout_ms=500"
+URI="v4l2://$CAMERA?size=640x360&format=yuyv&timeout_ms=1500"
 DRIVER=/sys/bus/platform/drivers/vivid
 modprobe vivid n_devs=1 node_types=0x1 num_inputs=1 input_types=0 || exit 1
 wait_for "$CAMERA" || exit 1
@@ -15,7 +15,7 @@ begin() {
 
 begin stall 120
 control percentage_of_dropped_buffers=100
-sleep 3
+sleep 4
 control percentage_of_dropped_buffers=0
 finish "$recording" stall
 

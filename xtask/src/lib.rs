@@ -1,0 +1,19 @@
+//! Host side of Lookout, without torch: data sets, training samples, the network as data,
+//! quantization and the ONNX writer, evaluation, boards and the verbs of `cargo xtask`.
+
+pub mod board;
+pub mod build;
+pub mod dataset;
+pub mod evaluate;
+pub mod fetch;
+pub mod glibc;
+pub mod metrics;
+pub mod network;
+pub mod pretrained;
+pub mod progress;
+pub mod render_drive;
+pub mod train_and_export;
+pub mod train_job;
+pub mod trainer;
+pub mod training;
+pub mod workspace;

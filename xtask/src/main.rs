@@ -1,0 +1,60 @@
+//! `cargo xtask`: what is done on a workstation, not on the board.
+
+use clap::{Parser, Subcommand};
+use std::error::Error;
+use std::process::ExitCode;
+use xtask::train_and_export::TrainAndExportError;
+
+/// Builds, trains, evaluates and tests Lookout from a workstation
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Trains a detector on data sets and exports it as a model that the board runs
+    TrainAndExport(Box<xtask::train_and_export::TrainAndExportArgs>),
+    /// Measures a model on data sets: COCO metrics of the firmware's own detector
+    Evaluate(xtask::evaluate::EvaluateArgs),
+    /// Renders drives as a data set, for classes and views that real sets lack
+    RenderDrive(xtask::render_drive::RenderDriveArgs),
+    /// Cross-builds the firmware for a board
+    Build(xtask::build::BuildArgs),
+    /// Tells which C library a program needs, and whether every supported board has it
+    Glibc(xtask::glibc::GlibcArgs),
+}
+
+fn main() -> ExitCode {
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn")).init();
+    let result: Result<(), Box<dyn Error>> = match Cli::parse().verb {
+        Verb::TrainAndExport(args) => return train_and_export(&args),
+        Verb::Evaluate(args) => xtask::evaluate::run(&args).map_err(Into::into),
+        Verb::RenderDrive(args) => xtask::render_drive::run(&args).map_err(Into::into),
+        Verb::Build(args) => xtask::build::run(&args).map_err(Into::into),
+        Verb::Glibc(args) => xtask::glibc::run(&args).map_err(Into::into),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Ends with the trainer's own exit code, so that scripts can tell an interruption.
+fn train_and_export(args: &xtask::train_and_export::TrainAndExportArgs) -> ExitCode {
+    match xtask::train_and_export::run(args) {
+        Ok(out) => {
+            println!("the model is in {}", out.display());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(TrainAndExportError::exit_code(&error))
+        }
+    }
+}

@@ -4,6 +4,9 @@ use super::clip::Clip;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
+/// Layout of the reports that are understood here, as any other reader of them would say.
+pub const REPORT_SCHEMA: &str = "lookout.capture/1";
+
 /// The largest file of a job that is read.
 const FILE_BYTES_MAX: u64 = 1 << 30;
 
@@ -18,7 +21,7 @@ pub struct Report {
     pub counters: Counters,
 }
 
-/// One recorded frame; see `lookout::cli::capture::FrameRecord`.
+/// One recorded frame; see `FrameRecord` in src/cli/capture.rs.
 #[derive(Clone, Debug, Deserialize)]
 #[allow(missing_docs)]
 pub struct Recorded {
@@ -79,7 +82,7 @@ impl Evidence {
     pub fn report(&self, frames_min: usize) -> Result<Report, String> {
         let report: Report = serde_json::from_slice(&self.read("json")?)
             .map_err(|error| format!("{}.json: {error}", self.step))?;
-        if report.schema != lookout::cli::capture::REPORT_SCHEMA {
+        if report.schema != REPORT_SCHEMA {
             return Err(format!("the report has the schema {}", report.schema));
         }
         if report.frames.len() < frames_min {
@@ -164,7 +167,7 @@ mod tests {
             "source_gaps": 0,
         });
         let report = serde_json::json!({
-            "schema": lookout::cli::capture::REPORT_SCHEMA, "frames": frames,
+            "schema": REPORT_SCHEMA, "frames": frames,
             "counters": counters,
         });
         std::fs::write(folder.path().join("s.json"), report.to_string()).unwrap();

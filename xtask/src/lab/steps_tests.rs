@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::lab::evidence::REPORT_SCHEMA;
 use serde_json::json;
 
 /// The evidence of a step with these counters and this many frames.
@@ -15,7 +16,7 @@ fn evidence(folder: &std::path::Path, frames: u64, counters: [u64; 6], log: &str
         })
         .collect();
     let report = json!({
-        "schema": lookout::cli::capture::REPORT_SCHEMA, "frames": frames,
+        "schema": REPORT_SCHEMA, "frames": frames,
         "counters": {
             "opens": opens, "open_failures": open_failures, "stalls": stalls,
             "losses": losses, "damaged": damaged, "source_gaps": source_gaps,

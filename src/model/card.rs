@@ -45,13 +45,13 @@ pub struct InputSpec {
     /// Divides the difference.
     pub std: f32,
     /// `rgb-planes`: the only layout so far.
-    pub layout: ByteTensor,
+    pub layout: PixelLayout,
 }
 
 /// How pixels lie in the input tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum ByteTensor {
+pub enum PixelLayout {
     /// Batch, channel (R, G, B), row, column.
     RgbPlanes,
 }

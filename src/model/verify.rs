@@ -216,7 +216,7 @@ pub(crate) mod tests {
                 width: 96,
                 mean: 127.0,
                 std: 128.0,
-                layout: ByteTensor::RgbPlanes,
+                layout: PixelLayout::RgbPlanes,
             },
             onnx: OnnxFile {
                 file: "model.onnx".into(),

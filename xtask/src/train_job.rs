@@ -13,6 +13,9 @@ pub const EVENT_BYTES_MAX: usize = 64 * 1024;
 /// The largest job file that is read, in bytes.
 pub const JOB_BYTES_MAX: u64 = 1024 * 1024;
 
+/// File in the work folder to which the trainer appends its events, one a line.
+pub const EVENT_LOG: &str = "events.jsonl";
+
 /// Largest side of the network's input, in pixels.
 pub const INPUT_SIDE_MAX: u32 = 4096;
 

@@ -6,7 +6,8 @@ use crate::dataset::{Dataset, DatasetError, LoadOptions, PictureError, Split};
 use crate::metrics::{Evaluator, Metrics};
 use lookout::detector::{Detector, DetectorOptions};
 use lookout::model::ModelError;
-use runner::{Evaluated, evaluate, worker};
+pub use runner::Evaluated;
+use runner::{evaluate, worker};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -110,12 +111,7 @@ pub fn run(args: EvaluateArgs) -> Result<(), EvaluateError> {
         .iter()
         .map(|dir| load(dir, &args))
         .collect::<Result<_, _>>()?;
-    let options = DetectorOptions {
-        score_min: Some(SCORE_MIN),
-    };
-    let detectors = (0..args.threads)
-        .map(|_| Detector::load(&args.model, &options))
-        .collect::<Result<Vec<_>, _>>()?;
+    let detectors = detectors(&args.model, args.threads)?;
     let model = detectors
         .first()
         .map(|d| d.model_id().to_owned())
@@ -163,6 +159,21 @@ pub fn run(args: EvaluateArgs) -> Result<(), EvaluateError> {
         ),
         None => Ok(()),
     }
+}
+
+/// Shows all images of `dataset` to the model in folder `model`, `threads` at a time.
+pub fn measure(model: &Path, dataset: &Dataset, threads: u8) -> Result<Evaluated, EvaluateError> {
+    let detectors = detectors(model, threads)?;
+    evaluate(dataset, &mut detectors.into_iter().map(worker).collect::<Vec<_>>())
+}
+
+/// One detector a thread, which report all that is worth a place on the curves.
+fn detectors(model: &Path, threads: u8) -> Result<Vec<Detector>, EvaluateError> {
+    let options = DetectorOptions {
+        score_min: Some(SCORE_MIN),
+    };
+    let load = |_| Detector::load(model, &options).map_err(EvaluateError::from);
+    (0..threads).map(load).collect()
 }
 
 /// Loads the split asked for, or the one that there is, and tells what is odd about it.

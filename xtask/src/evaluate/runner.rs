@@ -31,7 +31,8 @@ pub(super) fn worker(
 }
 
 /// One set after all its images.
-pub(super) struct Evaluated {
+pub struct Evaluated {
+    /// All that was found, ready for the figures.
     pub evaluator: Evaluator,
     /// How many images were shown.
     pub images: u64,

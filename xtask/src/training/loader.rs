@@ -3,21 +3,15 @@
 
 use super::assign::{Targets, assign};
 use super::augment::{Augmenter, Sample};
-use crate::dataset::{Dataset, RiderBox};
+use crate::dataset::{Dataset, ImageEntry, RiderBox, read_frame};
 use crossbeam_channel::{Receiver, bounded};
 use fastrand::Rng;
 use lookout::anchors::AnchorGrid;
-use lookout::frame::{Frame, PixelFormat};
+use lookout::frame::Frame;
 use lookout::geometry::BBox;
-use lookout::pixels::Decoder;
-use std::fs::File;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use lookout::pixels::{Decoder, Picture};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-
-/// A picture file larger than this is refused.
-const PICTURE_BYTES_MAX: u64 = 64 << 20;
 
 /// Samples that each thread prepares ahead.
 const AHEAD: usize = 24;
@@ -28,14 +22,6 @@ const FAILURES_IN_A_ROW_MAX: usize = 50;
 /// Why a picture gave no sample.
 #[derive(Debug, thiserror::Error)]
 pub enum LoaderError {
-    /// The file cannot be read or decoded.
-    #[error("{path}: {reason}")]
-    Picture {
-        /// The file.
-        path: PathBuf,
-        /// What went wrong.
-        reason: String,
-    },
     /// Nothing comes any more.
     #[error("{FAILURES_IN_A_ROW_MAX} pictures in a row could not be read, the last one was {0}; is the data still there?")]
     Stopped(String),
@@ -108,32 +94,6 @@ fn mix(a: u64, b: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
-}
-
-/// Reads and decodes a picture file into RGB, `(width, height, bytes)`.
-pub(crate) fn read_picture<'a>(
-    path: &Path,
-    frame: &mut Frame,
-    decoder: &'a mut Decoder,
-    rgb: &'a mut Vec<u8>,
-) -> Result<(u32, u32), LoaderError> {
-    let failed = |reason: String| LoaderError::Picture { path: path.to_path_buf(), reason };
-    frame.data.clear();
-    let file = File::open(path).map_err(|e| failed(e.to_string()))?;
-    file.take(PICTURE_BYTES_MAX)
-        .read_to_end(&mut frame.data)
-        .map_err(|e| failed(e.to_string()))?;
-    if frame.data.starts_with(&[0xff, 0xd8]) {
-        (frame.format, frame.width, frame.height, frame.stride) = (PixelFormat::Mjpeg, 1, 1, 0);
-        let picture = decoder.picture(frame).map_err(|e| failed(e.to_string()))?;
-        picture.write_rgb(rgb);
-        return Ok((picture.width(), picture.height()));
-    }
-    let picture = image::load_from_memory(&frame.data).map_err(|e| failed(e.to_string()))?;
-    let picture = picture.into_rgb8();
-    rgb.clear();
-    rgb.extend_from_slice(&picture);
-    Ok((picture.width(), picture.height()))
 }
 
 /// A running loader; samples come in the order of the sequence.
@@ -220,6 +180,20 @@ impl Drop for Loader {
     }
 }
 
+/// Pixels `[3, height, width]` of `count` images of `set`, drawn by `seed`, as the board sees
+/// them: what the ranges of an int8 model are measured on. Unreadable pictures are left out.
+pub fn calibration_pixels(
+    set: Arc<TrainingSet>,
+    grid: &AnchorGrid,
+    (height, width): (u32, u32),
+    seed: u64,
+    count: usize,
+) -> impl Iterator<Item = Vec<u8>> {
+    let mut worker = Worker::new(set, grid.clone(), height, width, seed);
+    let positions = 0..count.min(worker.set.len()) as u64;
+    positions.filter_map(move |position| worker.letterboxed(position).ok().map(|s| s.pixels))
+}
+
 /// What one loader thread owns.
 struct Worker {
     set: Arc<TrainingSet>,
@@ -230,7 +204,6 @@ struct Worker {
     order: Order,
     frame: Frame,
     decoder: Decoder,
-    rgb: Vec<u8>,
 }
 
 impl Worker {
@@ -244,26 +217,37 @@ impl Worker {
             order: Order::default(),
             frame: Frame::with_capacity(1 << 20),
             decoder: Decoder::new(),
-            rgb: Vec::new(),
         }
     }
 
-    fn sample(&mut self, position: u64) -> Result<(Sample, Targets), String> {
+    /// Reads the image at `position` of the sequence and has `make` turn it into a sample.
+    fn with_picture(
+        &mut self,
+        position: u64,
+        make: impl FnOnce(&mut Augmenter, &Picture<'_>, &ImageEntry, RiderBox) -> Sample,
+    ) -> Result<Sample, String> {
         let (dataset, image) = self.set.at(self.seed, position, &mut self.order);
         let entry = &dataset.images[image];
-        let rider_box: RiderBox = dataset.description.rider_box;
-        let (width, height) =
-            read_picture(&entry.path, &mut self.frame, &mut self.decoder, &mut self.rgb)
-                .map_err(|e| e.to_string())?;
-        let stride = 3 * width as usize;
-        let picture =
-            lookout::pixels::Picture::new(PixelFormat::Rgb8, width, height, stride, &self.rgb)
-                .map_err(|e| e.to_string())?;
+        let failed = |e: &dyn std::fmt::Display| format!("{}: {e}", entry.path.display());
+        read_frame(&entry.path, &mut self.frame).map_err(|e| e.to_string())?;
+        let picture = self.decoder.picture(&self.frame).map_err(|e| failed(&e))?;
+        Ok(make(&mut self.augmenter, &picture, entry, dataset.description.rider_box))
+    }
+
+    fn sample(&mut self, position: u64) -> Result<(Sample, Targets), String> {
         // Each sample has a generator of its own: what it becomes does not depend on the
         // number of threads, nor on where training was interrupted.
         let mut rng = Rng::with_seed(mix(self.seed ^ 0x5a5a, position));
-        let sample = self.augmenter.augment(&picture, entry, rider_box, &mut rng);
+        let sample = self.with_picture(position, |augmenter, picture, entry, rider_box| {
+            augmenter.augment(picture, entry, rider_box, &mut rng)
+        })?;
         let targets = assign(&self.grid, &self.anchors, &sample);
         Ok((sample, targets))
+    }
+
+    fn letterboxed(&mut self, position: u64) -> Result<Sample, String> {
+        self.with_picture(position, |augmenter, picture, entry, rider_box| {
+            augmenter.letterboxed(picture, entry, rider_box)
+        })
     }
 }

@@ -8,4 +8,4 @@ mod photometric;
 
 pub use assign::{NO_OBJECT, Targets, assign};
 pub use augment::{Augmenter, IgnoredRegion, Sample, SampleObject};
-pub use loader::{Loader, LoaderError, TrainingSet};
+pub use loader::{Loader, LoaderError, TrainingSet, calibration_pixels};

@@ -1,6 +1,93 @@
-//! stub
-use crate::train::Run;
-#[derive(Debug, thiserror::Error)]
-#[error("x")]
-pub struct ExportError;
-pub fn export(_run: &mut Run) -> Result<(), ExportError> { Ok(()) }
+//! Takes the averaged weights out of torch: folded, with the ranges of all activations on
+//! real training images. The rest of the export needs no torch and lives in `xtask`.
+
+use crate::events::{note, send};
+use crate::model::{Mode, Model};
+use crate::train::{Run, anchor_grid};
+use std::collections::BTreeMap;
+use tch::{Kind, Tensor, no_grad};
+use xtask::export::{Export, export as finish};
+use xtask::network::{Bias, NORM_EPSILON, Op};
+use xtask::quantize::{ConvWeights, FoldedWeights, Observer, fold_norm};
+use xtask::training::calibration_pixels;
+
+pub use xtask::export::ExportError;
+
+/// Training images whose activations are looked at.
+const CALIBRATION_IMAGES: usize = 160;
+
+/// Exports the moving average of the run's weights.
+pub fn export(run: &mut Run) -> Result<(), ExportError> {
+    use_average(run);
+    let weights = folded(&run.model);
+    note("measuring the ranges of activations on training images");
+    let ranges = ranges(run);
+    let training = crate::card::training(run);
+    let export =
+        Export { job: &run.job, network: run.model.network(), weights: &weights, ranges: &ranges, training };
+    finish(&export, &mut |event| send(&event))
+}
+
+fn use_average(run: &mut Run) {
+    no_grad(|| {
+        for (name, parameter) in run.model.parameters.iter_mut() {
+            if let Some(average) = run.optimizer.average.get(name) {
+                parameter.copy_(average);
+            }
+        }
+    });
+}
+
+fn numbers(tensor: &Tensor) -> Vec<f32> {
+    let plain = no_grad(|| {
+        tensor.detach().to_device(tch::Device::Cpu).to_kind(Kind::Float).contiguous().view(-1)
+    });
+    let mut values = vec![0.0; plain.numel()];
+    let count = values.len();
+    plain.copy_data(&mut values, count);
+    values
+}
+
+/// Weights of every convolution with its batch normalisation folded in.
+fn folded(model: &Model) -> FoldedWeights {
+    let parameter = |name: &str| numbers(&model.parameters[name]);
+    let statistic = |name: &str| numbers(&model.statistics[name]);
+    let mut folded = BTreeMap::new();
+    for layer in &model.network().layers {
+        let Op::Conv(conv) = &layer.op else { continue };
+        let weight = parameter(&format!("{}.weight", conv.weight));
+        let weights = match &conv.bias {
+            Bias::Plain(bias) => ConvWeights { weight, bias: parameter(bias) },
+            Bias::Norm(norm) => fold_norm(
+                &weight,
+                &parameter(&format!("{norm}.weight")),
+                &parameter(&format!("{norm}.bias")),
+                &statistic(&format!("{norm}.running_mean")),
+                &statistic(&format!("{norm}.running_var")),
+                NORM_EPSILON as f32,
+            ),
+        };
+        folded.insert(layer.name.clone(), weights);
+    }
+    folded
+}
+
+/// Ranges of all layers' outputs over the calibration images.
+fn ranges(run: &Run) -> xtask::quantize::Ranges {
+    let grid = anchor_grid(run.model.network());
+    let input = (run.job.input_height, run.job.input_width);
+    let mut observer = Observer::new(run.model.network());
+    let images =
+        calibration_pixels(run.set.clone(), &grid, input, run.job.seed, CALIBRATION_IMAGES);
+    for pixels in images {
+        let shape = [1, 3, i64::from(input.0), i64::from(input.1)];
+        let pixels = Tensor::from_slice(&pixels).reshape(shape);
+        no_grad(|| {
+            let input = run.model.normalise(&pixels);
+            run.model.forward(input, Mode::Infer, |layer, output| {
+                observer.observe(layer, &numbers(output));
+            });
+        });
+    }
+    observer.ranges()
+}

@@ -3,11 +3,13 @@
 //! Run by `cargo xtask train-and-export` with the path of a job file; prints one event a
 //! line. All that does not need torch lives in `xtask` and in the library.
 
+mod card;
 mod checkpoint;
 mod device;
 mod events;
 mod export;
 mod loss;
+mod memory;
 mod model;
 mod optimizer;
 mod schedule;
@@ -18,6 +20,7 @@ use xtask::train_job::TrainJob;
 
 fn main() -> ExitCode {
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn")).init();
+    memory::keep_freed();
     let Some(path) = std::env::args_os().nth(1) else {
         eprintln!("usage: trainer JOB.json; `cargo xtask train-and-export` writes the job");
         return ExitCode::from(2);

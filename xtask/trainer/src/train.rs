@@ -64,7 +64,7 @@ pub enum TrainError {
     /// The model cannot be exported.
     #[error(transparent)]
     Export(#[from] ExportError),
-    /// The work folder cannot be made.
+    /// The work folder cannot be made or written.
     #[error("{path}: {source}")]
     Work {
         /// The folder.
@@ -78,7 +78,7 @@ pub enum TrainError {
     /// The numbers exploded.
     #[error("{BAD_STEPS_MAX} steps in a row without a finite gradient: the run has diverged; go on from the last checkpoint with a smaller --learning-rate")]
     Diverged,
-    /// The checkpoint's options cannot be replaced.
+    /// The signals that stop a run cannot be caught.
     #[error("signal handler: {0}")]
     Signal(std::io::Error),
 }
@@ -103,7 +103,9 @@ pub fn run(job: TrainJob) -> Result<Outcome, TrainError> {
     let device = crate::device::choose(job.device)?;
     tch::manual_seed(job.seed as i64);
     let work = job.work.clone();
-    std::fs::create_dir_all(&work).map_err(|source| TrainError::Work { path: work, source })?;
+    std::fs::create_dir_all(&work)
+        .and_then(|()| crate::events::log_to(&work))
+        .map_err(|source| TrainError::Work { path: work, source })?;
     let mut sets = Vec::new();
     for dir in &job.data {
         let set = Dataset::load(dir, Split::Train, LoadOptions::TRAINING)?;

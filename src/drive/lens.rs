@@ -126,7 +126,7 @@ impl Lens {
             let start = turn * 90.0 + 4096.0 - camera.centre_x * step;
             for (x, pair) in out.chunks_mut(2).enumerate() {
                 let u = (start + (2 * x) as f32 * step) as usize % CLOUD_WIDTH;
-                let d = u32::from(self.clouds[cloud_row + u]) * thin >> 8;
+                let d = (u32::from(self.clouds[cloud_row + u]) * thin) >> 8;
                 pair.fill(blend(base, cloud, d));
             }
         }
@@ -158,7 +158,7 @@ impl Lens {
                     gain += ground.gain(&self.grain, x);
                 }
                 let noise = i32::from(self.noise[(shift.wrapping_add(x * 7)) & 0xffff]);
-                let channel = |sum: u32| ((sum as i32 * gain >> 10) + noise).clamp(0, 255) as u8;
+                let channel = |sum: u32| (((sum as i32 * gain) >> 10) + noise).clamp(0, 255) as u8;
                 out[3 * x] = channel(odd >> 16);
                 out[3 * x + 1] = channel(even);
                 out[3 * x + 2] = channel(odd & 0x3ff);
@@ -239,7 +239,7 @@ impl GroundRow {
     /// Brightness to add at this pixel, 1/256.
     fn gain(&self, grain: &[u8], x: usize) -> i32 {
         let column = (self.start + self.step * x as f32) as usize % GRAIN;
-        (i32::from(grain[self.row + column]) - 128) * self.strength >> 8
+        ((i32::from(grain[self.row + column]) - 128) * self.strength) >> 8
     }
 }
 

@@ -334,7 +334,11 @@ pub(super) fn sign(p: &mut Painter, variant: u64, x: f32, z: f32) {
             p.decal(&polygon(3, 0.24, 0.0, nearer(1.0))[..3], white, m);
         }
         _ => {
-            p.decal(&polygon(8, 0.38, 0.3927, c)[..8], red, m);
+            p.decal(
+                &polygon(8, 0.38, std::f32::consts::FRAC_PI_8, c)[..8],
+                red,
+                m,
+            );
             let q = [
                 nearer(1.0) + v3(-0.26, -0.06, 0.0),
                 nearer(1.0) + v3(0.26, -0.06, 0.0),

@@ -51,7 +51,7 @@ impl Street {
         let kerb = lanes as f32 * lane_width
             + if cycle_lane { 1.7 } else { 0.4 }
             + if parking { 2.2 } else { 0.0 };
-        let grey = random.range(0.26, 0.40);
+        let grey = random.range(0.30, 0.46);
         Self {
             seed,
             lanes,
@@ -72,7 +72,7 @@ impl Street {
             green: random.pick(&[[0.28, 0.38, 0.18], [0.34, 0.40, 0.20], [0.40, 0.38, 0.26]]),
             junction_offset: random.range(38.0, 70.0),
             bend: random.range(0.0, 0.0011),
-            bend_phase: random.range(0.0, 6.28),
+            bend_phase: random.range(0.0, std::f32::consts::TAU),
         }
     }
 
@@ -151,7 +151,7 @@ impl Street {
     }
 
     fn marks(&self, p: &mut Painter, z: f32, end: f32) {
-        let white = [0.86, 0.86, 0.84];
+        let white = [0.78, 0.78, 0.76];
         let line = |p: &mut Painter, x: f32, w: f32, from: f32, to: f32, c: Rgb| {
             p.ground_strip([x - w, x + w], [from, to], c, Mode::Ground);
         };
@@ -195,7 +195,7 @@ impl Street {
         p.ground_strip([-120.0, 120.0], [a - 2.2, b + 2.2], self.paving, g);
         p.ground_strip([-self.kerb, self.kerb], [a - 2.2, b + 2.2], self.asphalt, g);
         p.ground_strip([-120.0, 120.0], [a, b], self.asphalt, g);
-        let white = [0.86, 0.86, 0.84];
+        let white = [0.78, 0.78, 0.76];
         for (x0, x1) in [(-60.0, -self.kerb - 3.0), (self.kerb + 3.0, 60.0)] {
             let middle = z + JUNCTION_WIDTH_M * 0.5;
             p.ground_strip([x0, x1], [middle - 0.07, middle + 0.07], white, g);

@@ -1,97 +1,12 @@
 //! Who is on the street at a given time: vehicles, cycles and people, each a pure function
 //! of seed and time, so that any frame can be drawn without the ones before it.
 
-use super::painter::{Painter, Reach};
+use super::painter::Painter;
 use super::random::Random;
-use super::raster::ID_OBJECTS;
 use super::street::{JUNCTION_WIDTH_M, KERB_SLOT_M, Street};
-use super::vector::{Placement, sin};
-use super::{car, cycle, heavy, person};
-use crate::class::ObjectClass;
+use super::thing::{Actor, Footprint, Kind, SIGHT_M, Scene, Thing, identity};
+use super::vector::sin;
 use std::f32::consts::{FRAC_PI_2, PI};
-
-/// Nothing farther ahead is drawn.
-const SIGHT_M: f32 = 85.0;
-/// Labelled objects of one frame are bounded.
-pub(super) const OBJECTS_MAX: usize = 512;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Car,
-    Pickup,
-    Truck,
-    Bus,
-    Motorcycle,
-    Bicycle,
-    Scooter,
-    Person,
-}
-
-/// One thing on the street.
-#[derive(Clone, Copy, Debug)]
-struct Thing {
-    kind: Kind,
-    ridden: bool,
-    x: f32,
-    z: f32,
-    heading: f32,
-    lean: f32,
-    /// Metres gone, which turns pedals and swings legs; `None` stands still.
-    gone: Option<f32>,
-    braking: bool,
-    variant: u64,
-    identity: u32,
-}
-
-/// The rectangle of ground that a thing takes: middle, half width, half length.
-#[derive(Clone, Copy, Debug)]
-struct Footprint {
-    x: f32,
-    z: f32,
-    half_x: f32,
-    half_z: f32,
-}
-
-impl Footprint {
-    fn of(t: &Thing) -> Self {
-        let (wide, long) = match t.kind {
-            Kind::Car => (0.95, 2.3),
-            Kind::Pickup => (0.95, 2.6),
-            Kind::Truck => (1.25, 4.4),
-            Kind::Bus => (1.3, 6.0),
-            Kind::Motorcycle => (0.35, 0.95),
-            Kind::Bicycle => (0.25, 0.85),
-            Kind::Scooter => (0.2, 0.5),
-            Kind::Person => (0.2, 0.2),
-        };
-        let (s, c) = (sin(t.heading).abs(), super::vector::cos(t.heading).abs());
-        Self {
-            x: t.x,
-            z: t.z,
-            half_x: wide * c + long * s,
-            half_z: wide * s + long * c,
-        }
-    }
-
-    fn meets(&self, o: &Self) -> bool {
-        (self.x - o.x).abs() < self.half_x + o.half_x
-            && (self.z - o.z).abs() < self.half_z + o.half_z
-    }
-}
-
-/// A labelled object of the frame being drawn.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Actor {
-    pub class: ObjectClass,
-    pub identity: u32,
-    pub distance_m: f32,
-    pub reach: Reach,
-}
-
-/// Two numbers that name a thing become its identity; two more bits tell cycle from rider.
-fn identity(stream: u32, slot: i64) -> u32 {
-    stream << 22 | ((slot & 0xf_ffff) as u32) << 2
-}
 
 fn vehicle(random: &mut Random) -> Kind {
     let u = random.unit();
@@ -112,14 +27,6 @@ pub(super) struct Traffic {
     pub speed: f32,
     density: f32,
     taken: Vec<Footprint>,
-}
-
-/// What is being gathered for a frame.
-struct Scene<'a> {
-    p: &'a mut Painter,
-    actors: &'a mut Vec<Actor>,
-    taken: &'a mut Vec<Footprint>,
-    z: f32,
 }
 
 impl Traffic {
@@ -423,100 +330,6 @@ impl Traffic {
             }
             near += street.junction_spacing();
             number += 1;
-        }
-    }
-}
-
-impl Scene<'_> {
-    /// Starts an object: the painter's id and place. `None` when there are too many.
-    fn object(&mut self, t: &Thing, class: ObjectClass, part: u32) -> Option<()> {
-        if self.actors.len() >= OBJECTS_MAX {
-            return None;
-        }
-        let id = ID_OBJECTS + self.actors.len() as u32;
-        self.p
-            .place(id, Placement::new(t.x, t.z, t.heading, t.lean));
-        self.actors.push(Actor {
-            class,
-            identity: t.identity | part,
-            distance_m: t.z - self.z,
-            reach: Reach::NONE,
-        });
-        Some(())
-    }
-
-    fn finish(&mut self) {
-        if let Some(actor) = self.actors.last_mut() {
-            actor.reach = self.p.reach;
-        }
-    }
-
-    /// Draws a thing and, when it has one, its rider.
-    fn draw(&mut self, t: Thing) {
-        let ahead = t.z - self.z;
-        if !(-8.0..SIGHT_M).contains(&ahead) {
-            return;
-        }
-        let class = match t.kind {
-            Kind::Car => ObjectClass::Car,
-            Kind::Pickup | Kind::Truck => ObjectClass::Truck,
-            Kind::Bus => ObjectClass::Bus,
-            Kind::Motorcycle => ObjectClass::Motorcycle,
-            Kind::Bicycle => ObjectClass::Bicycle,
-            Kind::Scooter => ObjectClass::Scooter,
-            Kind::Person => ObjectClass::Person,
-        };
-        // The streams know nothing of each other; who comes second to a place is left out.
-        let footprint = Footprint::of(&t);
-        if (t.ridden || t.gone.is_some()) && self.taken.iter().any(|o| o.meets(&footprint)) {
-            return;
-        }
-        if self.object(&t, class, 0).is_none() {
-            return;
-        }
-        self.taken.push(footprint);
-        let eye_ahead = super::vector::cos(t.heading) < 0.15;
-        let phase = t.gone.map(|g| g * 1.2);
-        let p = &mut *self.p;
-        let grip = match t.kind {
-            Kind::Car => {
-                car::draw(p, t.variant, false, t.braking, eye_ahead);
-                None
-            }
-            Kind::Pickup => {
-                car::draw(p, t.variant, true, t.braking, eye_ahead);
-                None
-            }
-            Kind::Truck => {
-                heavy::truck(p, t.variant, t.braking, eye_ahead);
-                None
-            }
-            Kind::Bus => {
-                heavy::bus(p, t.variant, t.braking, eye_ahead);
-                None
-            }
-            Kind::Person => {
-                person::pedestrian(p, t.variant, t.gone.map(|g| g * 4.4));
-                None
-            }
-            Kind::Motorcycle => Some((cycle::motorcycle(p, t.variant, eye_ahead), 1.0, None)),
-            Kind::Bicycle => {
-                let grip = cycle::bicycle(p, t.variant, phase.unwrap_or(0.6), eye_ahead);
-                Some((grip, 0.45, None))
-            }
-            Kind::Scooter => {
-                let grip = cycle::scooter(p, t.variant, eye_ahead);
-                let pushing = phase.filter(|_| t.variant % 4 == 0);
-                Some((grip, 0.25, pushing))
-            }
-        };
-        self.finish();
-        if let Some((grip, helmet, pushing)) = grip
-            && t.ridden
-            && self.object(&t, ObjectClass::Rider, 1).is_some()
-        {
-            person::rider(self.p, t.variant, &grip, helmet, pushing);
-            self.finish();
         }
     }
 }

@@ -25,7 +25,7 @@ pub struct TrainAndExportArgs {
     /// Input of the network, height x width in pixels, both multiples of 32
     #[arg(long, value_name = "HxW", default_value = "288x512")]
     pub input: InputSize,
-    /// Where to train: auto, cpu, cuda or cuda:N. A GPU needs about 2.5 GB more of libraries,
+    /// Where to train: auto, cpu, cuda or cuda:N. A GPU needs about 2 GB more of libraries,
     /// which auto fetches only where an NVIDIA driver runs
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub device: Device,
@@ -41,10 +41,10 @@ pub struct TrainAndExportArgs {
     /// Go on from the checkpoint of an earlier run with the same --work
     #[arg(long)]
     pub resume: bool,
-    /// Images in one step [default: chosen for the device]
+    /// Images in one step [default: the trainer's]
     #[arg(long, value_name = "N")]
     pub batch: Option<u32>,
-    /// Highest learning rate [default: chosen for the batch]
+    /// Highest learning rate [default: the trainer's]
     #[arg(long, value_name = "R")]
     pub learning_rate: Option<f64>,
     /// Focusing exponent of the focal loss; 0 makes it plain cross-entropy [default: the trainer's]

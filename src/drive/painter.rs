@@ -99,6 +99,8 @@ pub(super) struct Painter {
     place: Placement,
     id: u32,
     casts: bool,
+    /// Faces painted on others since the last placing: later ones come out on top.
+    layer: u16,
     /// Samples for a metre at the current place.
     pub detail: f32,
 }
@@ -115,6 +117,7 @@ impl Painter {
             place: Placement::WORLD,
             id: ID_SCENE,
             casts: false,
+            layer: 0,
             detail: 1.0,
         }
     }
@@ -131,6 +134,7 @@ impl Painter {
     pub fn place(&mut self, id: u32, place: Placement) {
         self.id = id;
         self.place = place;
+        self.layer = 0;
         self.reach = Reach::NONE;
         let distance = (place.origin.z - self.camera.z).max(1.0);
         self.detail = self.camera.focal / distance;
@@ -160,12 +164,20 @@ impl Painter {
 
     /// A face painted on top of another one in the same plane (a lamp, a plate).
     pub fn decal(&mut self, points: &[Vec3], albedo: Rgb, material: Material) {
-        self.face_biased(points, albedo, material, Sides::Both, 1.0006);
+        let bias = self.next_layer();
+        self.face_biased(points, albedo, material, Sides::Both, bias);
     }
 
     /// A decal seen only from outside of the body around `centre`.
     pub fn badge(&mut self, points: &[Vec3], albedo: Rgb, material: Material, centre: Vec3) {
-        self.face_biased(points, albedo, material, Sides::AwayFrom(centre), 1.0006);
+        let bias = self.next_layer();
+        self.face_biased(points, albedo, material, Sides::AwayFrom(centre), bias);
+    }
+
+    /// How much nearer the next painted-on face is drawn.
+    fn next_layer(&mut self) -> f32 {
+        self.layer = (self.layer + 1).min(100);
+        1.0006 + 4e-6 * f32::from(self.layer)
     }
 
     fn face_biased(

@@ -1,65 +1,21 @@
 //! Putting a run together and starting it.
 
 use super::detect::Detect;
-use super::handle::{Feed, Handle};
+use super::error::StartError;
+use super::handle::Handle;
 use super::inference::Inference;
 use super::outlet::Outlet;
-use super::shared::{Ended, RunError, Shared};
-use super::{capture, defaults};
-use crate::annotate::{AnnotateError, AnnotateOptions, AnnotateWriter};
+use super::parts::{Source, annotator, feed, load, spawn_capture, spawn_inference};
+use super::shared::Shared;
 use crate::capture::{Opener, SourceMode, StopFlag, Supervisor};
-use crate::config::{AnnotateSettings, ConfigError, Settings};
+use crate::config::{AnnotateSettings, Settings};
 use crate::detection::DetectionFrame;
-use crate::detector::{Detector, DetectorOptions};
-use crate::model::ModelError;
-use crate::sink::{self, Sink, SinkError, SinkUri};
-use crate::source::{self, FrameSource, Pace, SourceError, SourceUri};
+use crate::sink::{self, Sink, SinkUri};
+use crate::source::{Pace, SourceUri};
 use crossbeam_channel::Receiver;
-use std::num::NonZeroU64;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::JoinHandle;
-
-/// Why a run did not start. The message says what to do.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// A setting is not allowed.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// No model was given, and none is where models are looked for.
-    #[error(
-        "found no model in {}; give the folder of one with --model",
-        list(searched)
-    )]
-    NoModel {
-        /// Folders that were looked into.
-        searched: Vec<PathBuf>,
-    },
-    /// The model cannot be used.
-    #[error(transparent)]
-    Model(#[from] ModelError),
-    /// The source cannot be opened. Cameras are never the cause: they are waited for.
-    #[error(transparent)]
-    Source(#[from] SourceError),
-    /// A sink cannot be opened.
-    #[error(transparent)]
-    Sink(#[from] SinkError),
-    /// Annotated pictures cannot be written.
-    #[error(transparent)]
-    Annotate(#[from] AnnotateError),
-    /// The operating system gave no thread.
-    #[error("cannot start a thread: {0}; end other programs or raise `ulimit -u`")]
-    Thread(#[from] std::io::Error),
-}
-
-fn list(folders: &[PathBuf]) -> String {
-    let names: Vec<String> = folders
-        .iter()
-        .map(|folder| folder.display().to_string())
-        .collect();
-    names.join(", ")
-}
+use std::sync::atomic::AtomicUsize;
 
 /// The entry to the library: see [`Lookout::builder`].
 pub struct Lookout;
@@ -256,121 +212,4 @@ impl Builder {
         }
         Ok(sinks)
     }
-}
-
-/// A source that is ready to be supervised.
-struct Source {
-    opener: Opener,
-    mode: SourceMode,
-    pace: Pace,
-    name: String,
-}
-
-impl Source {
-    /// Opens a file at once, so that a wrong name is an error at the start. A camera is left
-    /// to the supervisor, which waits for it.
-    fn open(uri: Option<SourceUri>) -> Result<Self, SourceError> {
-        let uri = uri.unwrap_or_else(defaults::default_source);
-        if source::is_live(&uri) {
-            let name = uri.to_string();
-            let opener: Opener = Box::new(move || source::open(&uri));
-            return Ok(Self {
-                opener,
-                mode: SourceMode::Live,
-                pace: Pace::Live,
-                name,
-            });
-        }
-        let opened = source::open(&uri)?;
-        let (pace, name) = (opened.pace(), opened.describe());
-        let mut ready: Option<Box<dyn FrameSource>> = Some(opened);
-        let opener: Opener = Box::new(move || match ready.take() {
-            Some(source) => Ok(source),
-            None => source::open(&uri),
-        });
-        Ok(Self {
-            opener,
-            mode: SourceMode::Finite,
-            pace,
-            name,
-        })
-    }
-}
-
-fn load(settings: &Settings) -> Result<Box<dyn Detect>, StartError> {
-    let found;
-    let folder: &Path = match &settings.model {
-        Some(folder) => folder,
-        None => {
-            found = defaults::find_model().map_err(|searched| StartError::NoModel { searched })?;
-            &found
-        }
-    };
-    let options = DetectorOptions {
-        score_min: settings.score,
-    };
-    Ok(Box::new(Detector::load(folder, &options)?))
-}
-
-fn annotator(settings: &AnnotateSettings) -> Result<AnnotateWriter, AnnotateError> {
-    let options = AnnotateOptions {
-        file: settings.file,
-        every_nth: NonZeroU64::new(settings.every_nth.into()).unwrap_or(NonZeroU64::MIN),
-        files_max: settings.files_max.into(),
-    };
-    AnnotateWriter::start(&settings.directory, options)
-}
-
-/// Starts the thread of a sink. The run ends when the last sink has lost its reader, and with
-/// an error when the thread dies.
-fn feed(
-    sink: Box<dyn Sink>,
-    queue_frames: usize,
-    shared: &Arc<Shared>,
-    open_sinks: Arc<AtomicUsize>,
-) -> Result<(Outlet, Feed), SinkError> {
-    let (outlet, receiver) = Outlet::new(queue_frames, shared.pace);
-    let gauge = outlet.gauge();
-    let guard = PanicGuard(Arc::clone(shared));
-    let closing = Arc::clone(&gauge);
-    let thread = sink::spawn(sink, receiver, move || {
-        closing.close();
-        if open_sinks.fetch_sub(1, Ordering::AcqRel) == 1 {
-            guard.0.end(Ended::NobodyListens);
-        }
-    })?;
-    Ok((outlet, Feed { thread, gauge }))
-}
-
-/// Travels with a thread; when that unwinds, it ends the run with an error.
-struct PanicGuard(Arc<Shared>);
-
-impl Drop for PanicGuard {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            let message = "its message is above".into();
-            self.0.end(Ended::Failed(RunError::Panicked {
-                thread: "sink",
-                message,
-            }));
-        }
-    }
-}
-
-fn spawn_capture(supervisor: Supervisor, shared: Arc<Shared>) -> std::io::Result<JoinHandle<()>> {
-    std::thread::Builder::new()
-        .name("lookout-capture".into())
-        .spawn(move || shared.guard("capture", || capture::run(supervisor, &shared)))
-}
-
-fn spawn_inference(
-    mut inference: Inference,
-    shared: Arc<Shared>,
-) -> std::io::Result<JoinHandle<()>> {
-    std::thread::Builder::new()
-        .name("lookout-inference".into())
-        .spawn(move || {
-            shared.guard("inference", || inference.run(&shared));
-            inference.finish(&shared);
-        })
 }

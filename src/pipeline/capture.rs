@@ -1,6 +1,7 @@
 //! The capture thread: from the source into the mailbox.
 
-use super::shared::{Ended, RunError, Shared};
+use super::error::RunError;
+use super::shared::{Ended, Shared};
 use crate::capture::Supervisor;
 use crate::frame::Frame;
 use crate::source::Next;

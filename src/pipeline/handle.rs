@@ -1,7 +1,8 @@
 //! What the owner of a run holds: a way to stop it, to look at it and to wait for its end.
 
+use super::error::RunError;
 use super::outlet::OutletGauge;
-use super::shared::{Ended, RunError, Shared};
+use super::shared::{Ended, Shared};
 use crate::annotate::AnnotateReport;
 use crate::capture::CaptureSnapshot;
 use crate::class::ObjectClass;

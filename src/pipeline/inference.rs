@@ -1,8 +1,9 @@
 //! The inference thread: from the mailbox to the outlets.
 
 use super::detect::Detect;
+use super::error::RunError;
 use super::outlet::Outlet;
-use super::shared::{Ended, RunError, Shared};
+use super::shared::{Ended, Shared};
 use crate::annotate::AnnotateWriter;
 use crate::clock::{self, WallClock};
 use crate::detection::{DetectionFrame, MODEL_ID_BYTES_MAX};

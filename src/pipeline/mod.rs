@@ -15,18 +15,21 @@ mod builder;
 mod capture;
 mod defaults;
 mod detect;
+mod error;
 mod handle;
 mod inference;
 mod outlet;
+mod parts;
 mod shared;
 mod watch;
 
 #[cfg(test)]
 mod tests;
 
-pub use builder::{Builder, Lookout, StartError};
+pub use builder::{Builder, Lookout};
 pub use defaults::{default_source, find_model, model_folders};
 pub use detect::Detect;
+pub use error::{RunError, StartError};
 pub use handle::{Drops, Handle, Snapshot, Summary};
-pub use shared::{Ended, RunError};
+pub use shared::Ended;
 pub use watch::{Sight, StallWatch};

@@ -1,42 +1,16 @@
 //! What the threads of one run share.
 
+use super::error::RunError;
 use crate::annotate::AnnotateReport;
 use crate::capture::{CaptureCounters, StopFlag};
 use crate::mailbox::Mailbox;
-use crate::source::{Pace, SourceError};
+use crate::source::Pace;
 use crate::statistics::Statistics;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
-
-/// Why a run could not go on.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The source failed for good.
-    #[error(transparent)]
-    Source(#[from] SourceError),
-    /// The detector failed on frame after frame.
-    #[error("gave up after {failures} frames in a row that the detector failed on: {reason}")]
-    Detector {
-        /// Failures in a row.
-        failures: u64,
-        /// The last failure.
-        reason: String,
-    },
-    /// A thread of the pipeline died.
-    #[error(
-        "the {thread} thread died ({message}); this is a bug in lookout, please report it; \
-         a restart may help"
-    )]
-    Panicked {
-        /// Which thread.
-        thread: &'static str,
-        /// The panic's message.
-        message: String,
-    },
-}
 
 /// How a run ended.
 #[derive(Debug)]

@@ -1,8 +1,12 @@
 //! Tests of the settings.
 
 #![allow(clippy::unwrap_used)]
+use super::values::FRAMES;
 use super::*;
+use crate::sink::SinkUri;
 use proptest::prelude::*;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 fn parse(text: &str) -> Result<Settings, ConfigError> {
     RawSettings::parse(text.as_bytes(), Path::new("lookout.toml"))?.validate()
@@ -10,7 +14,7 @@ fn parse(text: &str) -> Result<Settings, ConfigError> {
 
 /// The example of the module's documentation, which this keeps true.
 fn documented_example() -> String {
-    let lines = include_str!("config.rs")
+    let lines = include_str!("mod.rs")
         .lines()
         .map_while(|line| line.strip_prefix("//!"));
     let lines = lines.skip_while(|line| !line.contains("```toml")).skip(1);

@@ -1,0 +1,107 @@
+//! Settings that have been checked.
+
+use super::error::ConfigError;
+use super::values::{
+    ANNOTATE_EVERY_NTH, ANNOTATE_FILES_MAX, FRAMES, QUEUE_FRAMES, THREADS, number, score,
+};
+use crate::annotate::PictureFile;
+use crate::sink::SinkUri;
+use crate::source::SourceUri;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Settings that have been checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Where frames come from; `None` leaves the choice to the program.
+    pub source: Option<SourceUri>,
+    /// Folder of the model; `None` leaves the choice to the program.
+    pub model: Option<PathBuf>,
+    /// Detections with a lower score are left out, `0..=1`; `None` takes the model's own.
+    pub score: Option<f32>,
+    /// Stop after so many published frames.
+    pub frames_max: Option<u64>,
+    /// Threads of the detector.
+    pub threads: usize,
+    /// Where detections go, besides the subscriber.
+    pub sinks: Vec<SinkUri>,
+    /// How many frames a sink may fall behind before it loses the oldest.
+    pub queue_frames: usize,
+    /// How long without a frame is worth a warning.
+    pub stall_warning: Duration,
+    /// Annotated pictures, if wanted.
+    pub annotate: Option<AnnotateSettings>,
+}
+
+/// Which annotated pictures are written, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnnotateSettings {
+    /// Folder to write to; it is created when missing.
+    pub directory: PathBuf,
+    /// Kind of file.
+    pub file: PictureFile,
+    /// Every how many frames a picture is written, at least 1.
+    pub every_nth: u32,
+    /// The most pictures that one run writes, at least 1.
+    pub files_max: u32,
+}
+
+impl AnnotateSettings {
+    /// Every frame as JPEG, at most 3000 pictures (some hundred megabytes).
+    pub fn new(directory: impl Into<PathBuf>) -> Self {
+        let file = PictureFile::Jpeg;
+        Self {
+            directory: directory.into(),
+            file,
+            every_nth: 1,
+            files_max: 3000,
+        }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            source: None,
+            model: None,
+            score: None,
+            frames_max: None,
+            threads: 1,
+            sinks: Vec::new(),
+            queue_frames: 64,
+            stall_warning: Duration::from_secs(2),
+            annotate: None,
+        }
+    }
+}
+
+impl Settings {
+    /// Checks numbers that a program may have set without [`RawSettings::validate`].
+    ///
+    /// # Errors
+    /// The first value that is not allowed, by key, with what is.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let whole = |value: u64| Some(i64::try_from(value).unwrap_or(i64::MAX));
+        self.score.map(|value| score(value.into())).transpose()?;
+        number("frames", self.frames_max.and_then(whole), FRAMES)?;
+        number("threads", whole(self.threads as u64), THREADS)?;
+        number(
+            "queue_frames",
+            whole(self.queue_frames as u64),
+            QUEUE_FRAMES,
+        )?;
+        if let Some(annotate) = &self.annotate {
+            number(
+                "annotate.every_nth",
+                whole(annotate.every_nth.into()),
+                ANNOTATE_EVERY_NTH,
+            )?;
+            number(
+                "annotate.files_max",
+                whole(annotate.files_max.into()),
+                ANNOTATE_FILES_MAX,
+            )?;
+        }
+        Ok(())
+    }
+}

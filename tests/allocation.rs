@@ -1,0 +1,151 @@
+//! A frame's way allocates nothing once the run has warmed up.
+
+#![allow(clippy::unwrap_used)]
+
+use lookout::capture::{Opener, SourceMode};
+use lookout::class::ObjectClass;
+use lookout::clock::monotonic_ns;
+use lookout::detection::{DETECTIONS_MAX, Detection};
+use lookout::detector::StageTimes;
+use lookout::frame::{Frame, FrameStamp, PixelFormat};
+use lookout::geometry::BBox;
+use lookout::pipeline::{Detect, Lookout};
+use lookout::pixels::Picture;
+use lookout::sink::SinkUri;
+use lookout::source::{FrameSource, Next, Pace, SourceError};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Frames after which all buffers have their size.
+const WARM_AFTER: u64 = 100;
+const FRAMES: u64 = 400;
+
+/// Counts every request for memory in this process.
+struct Counting;
+
+static REQUESTS: AtomicU64 = AtomicU64::new(0);
+
+// SAFETY: every call goes to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        REQUESTS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller keeps the contract, which is the same.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps the contract, which is the same.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        REQUESTS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller keeps the contract, which is the same.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Gives YUYV frames of 64x48 pixels, without end.
+struct Camera {
+    sequence: u64,
+}
+
+impl FrameSource for Camera {
+    fn next_frame(&mut self, frame: &mut Frame) -> Result<Next, SourceError> {
+        (frame.format, frame.width, frame.height, frame.stride) = (PixelFormat::Yuyv, 64, 48, 128);
+        frame.data.clear();
+        frame.data.resize(128 * 48, self.sequence as u8);
+        frame.stamp = FrameStamp {
+            sequence: self.sequence,
+            monotonic_ns: monotonic_ns(),
+        };
+        self.sequence += 1;
+        Ok(Next::Frame)
+    }
+
+    fn describe(&self) -> String {
+        "grey mist".into()
+    }
+
+    fn pace(&self) -> Pace {
+        Pace::EveryFrame
+    }
+}
+
+/// Reads every pixel, sees ten cars, and notes the number of requests at both ends.
+struct Reader {
+    row: Vec<u8>,
+    seen: u64,
+    at_start: u64,
+    at_end: std::sync::mpsc::Sender<u64>,
+}
+
+impl Detect for Reader {
+    fn model_id(&self) -> &str {
+        "reader"
+    }
+
+    fn detect(
+        &mut self,
+        picture: &Picture<'_>,
+        out: &mut heapless::Vec<Detection, DETECTIONS_MAX>,
+    ) -> Result<StageTimes, Box<dyn std::error::Error + Send + Sync>> {
+        if self.seen == WARM_AFTER {
+            self.at_start = REQUESTS.load(Ordering::Relaxed);
+        }
+        for y in 0..picture.height() {
+            picture.rgb_row(y, &mut self.row);
+        }
+        out.clear();
+        for index in 0..10 {
+            let bbox = BBox::new(index as f32, 0.0, index as f32 + 1.0, 9.0);
+            let _ = out.push(Detection {
+                class: ObjectClass::Car,
+                score: 0.5,
+                bbox,
+            });
+        }
+        self.seen += 1;
+        if self.seen == FRAMES {
+            let requests = REQUESTS.load(Ordering::Relaxed) - self.at_start;
+            self.at_end.send(requests)?;
+        }
+        Ok(StageTimes::default())
+    }
+}
+
+#[test]
+fn three_hundred_frames_from_camera_to_file_allocate_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("seen.jsonl");
+    let opener: Opener = Box::new(|| Ok(Box::new(Camera { sequence: 0 })));
+    let (at_end, requests) = std::sync::mpsc::channel();
+    let detector = Reader {
+        row: vec![0; 3 * 64],
+        seen: 0,
+        at_start: 0,
+        at_end,
+    };
+    let (receiver, handle) = Lookout::builder()
+        .source_with(opener, SourceMode::Finite, Pace::EveryFrame)
+        .detector(Box::new(detector))
+        .sink(SinkUri::File(file.clone()))
+        .frames_max(FRAMES)
+        .start()
+        .unwrap();
+    let received = receiver.iter().count();
+    assert_eq!(received as u64, FRAMES);
+    handle.join().into_result().unwrap();
+    assert_eq!(
+        std::fs::read_to_string(file).unwrap().lines().count() as u64,
+        FRAMES
+    );
+    assert_eq!(
+        requests.recv().unwrap(),
+        0,
+        "requests for memory while frames went through"
+    );
+}

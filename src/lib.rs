@@ -18,7 +18,7 @@
 //!     println!("{} objects, {} us after capture", frame.detections.len(), frame.age_us);
 //! }
 //! handle.stop();
-//! handle.join()?;
+//! handle.join().into_result()?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

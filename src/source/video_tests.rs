@@ -1,130 +1,12 @@
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 use super::*;
 use crate::pixels::Decoder as PixelDecoder;
-use openh264::encoder::{Encoder, EncoderConfig};
-use openh264::formats::YUVSlices;
 use proptest::prelude::*;
 use std::io::Write;
 
-const WIDTH: usize = 64;
-const HEIGHT: usize = 48;
-const FRAMES: usize = 12;
-
-/// Frame `index` is an even grey, lighter from frame to frame, so that order can be checked.
-fn luma(index: usize) -> u8 {
-    30 + 15 * index as u8
-}
-
-/// The units of one coded picture, without start codes.
-fn encode() -> Vec<Vec<Vec<u8>>> {
-    let mut encoder =
-        Encoder::with_api_config(OpenH264API::from_source(), EncoderConfig::new()).unwrap();
-    let chroma = vec![128; WIDTH * HEIGHT / 4];
-    (0..FRAMES)
-        .map(|index| {
-            let y = vec![luma(index); WIDTH * HEIGHT];
-            let strides = (WIDTH, WIDTH / 2, WIDTH / 2);
-            let picture = YUVSlices::new((&y, &chroma, &chroma), (WIDTH, HEIGHT), strides);
-            let coded = encoder.encode(&picture).unwrap();
-            let mut units = Vec::new();
-            for layer in (0..coded.num_layers()).filter_map(|layer| coded.layer(layer)) {
-                for unit in (0..layer.nal_count()).filter_map(|unit| layer.nal_unit(unit)) {
-                    let start = unit.iter().position(|&byte| byte == 1).unwrap() + 1;
-                    units.push(unit[start..].to_vec());
-                }
-            }
-            units
-        })
-        .collect()
-}
-
-/// A box: its length, its kind and what is in it.
-fn mp4_box(kind: &[u8; 4], parts: &[&[u8]]) -> Vec<u8> {
-    let body = parts.concat();
-    [&(body.len() as u32 + 8).to_be_bytes(), &kind[..], &body].concat()
-}
-
-fn words(words: &[u32]) -> Vec<u8> {
-    words.iter().flat_map(|word| word.to_be_bytes()).collect()
-}
-
-/// The box that describes the coding: size, SPS and PPS.
-fn sample_description(sps: &[u8], pps: &[u8]) -> Vec<u8> {
-    let set = |set: &[u8]| [&(set.len() as u16).to_be_bytes(), set].concat();
-    let config = [
-        &[1, sps[1], sps[2], sps[3], 0xFF, 0xE1][..],
-        &set(sps),
-        &[1],
-        &set(pps),
-    ];
-    let size = [(WIDTH as u16).to_be_bytes(), (HEIGHT as u16).to_be_bytes()].concat();
-    let avc1 = [
-        &[0, 0, 0, 0, 0, 0, 0, 1],
-        &[0; 16][..],
-        &size,
-        &[0; 46],
-        &[0, 24, 0xFF, 0xFF],
-    ];
-    let avcc = mp4_box(b"avcC", &config);
-    let entry = mp4_box(b"avc1", &[&avc1.concat(), &avcc]);
-    mp4_box(b"stsd", &[&words(&[0, 1]), &entry])
-}
-
-/// The index of a file whose one chunk of samples lies at `chunk`.
-fn index(description: &[u8], sizes: &[u32], chunk: u32) -> Vec<u8> {
-    let count = sizes.len() as u32;
-    let stbl = mp4_box(
-        b"stbl",
-        &[
-            description,
-            &mp4_box(b"stts", &[&words(&[0, 1, count, 1])]),
-            &mp4_box(b"stsc", &[&words(&[0, 1, 1, count, 1])]),
-            &mp4_box(b"stsz", &[&words(&[0, 0, count]), &words(sizes)]),
-            &mp4_box(b"stco", &[&words(&[0, 1, chunk])]),
-            &mp4_box(b"stss", &[&words(&[0, 1, 1])]),
-        ],
-    );
-    let minf = mp4_box(b"minf", &[&stbl]);
-    // Ten ticks a second.
-    let mdhd = mp4_box(b"mdhd", &[&words(&[0, 0, 0, 10, count, 0])]);
-    let hdlr = mp4_box(b"hdlr", &[&words(&[0, 0]), b"vide", &[0; 13]]);
-    let mdia = mp4_box(b"mdia", &[&mdhd, &hdlr, &minf]);
-    let tkhd = mp4_box(b"tkhd", &[&words(&[0, 0, 0, 1]), &[0; 68]]);
-    let mvhd = mp4_box(b"mvhd", &[&words(&[0, 0, 0, 10, count]), &[0; 80]]);
-    mp4_box(b"moov", &[&mvhd, &mp4_box(b"trak", &[&tkhd, &mdia])])
-}
-
-/// A whole file, with the index before or behind the pictures.
-fn clip(index_first: bool) -> Vec<u8> {
-    let pictures = encode();
-    let kind = |unit: &Vec<u8>| unit[0] & 31;
-    let set = |wanted| {
-        pictures[0]
-            .iter()
-            .find(|unit| kind(unit) == wanted)
-            .unwrap()
-    };
-    let description = sample_description(set(7), set(8));
-    let samples: Vec<Vec<u8>> = pictures
-        .iter()
-        .map(|units| {
-            let units = units.iter().filter(|unit| !matches!(kind(unit), 7 | 8));
-            units
-                .flat_map(|unit| [&words(&[unit.len() as u32]), &unit[..]].concat())
-                .collect()
-        })
-        .collect();
-    let sizes: Vec<u32> = samples.iter().map(|sample| sample.len() as u32).collect();
-    let ftyp = mp4_box(b"ftyp", &[b"isom", &[0, 0, 2, 0], b"isomavc1"]);
-    let mdat = mp4_box(b"mdat", &[&samples.concat()]);
-    let index_bytes = index(&description, &sizes, 0).len();
-    let before = ftyp.len() + if index_first { index_bytes } else { 0 };
-    let moov = index(&description, &sizes, before as u32 + 8);
-    match index_first {
-        true => [ftyp, moov, mdat].concat(),
-        false => [ftyp, mdat, moov].concat(),
-    }
-}
+#[path = "video_clips.rs"]
+mod clips;
+use clips::{FRAMES, HEIGHT, WIDTH, clip, luma, reordered_clip, words};
 
 fn open(bytes: &[u8]) -> Result<VideoSource, SourceError> {
     let mut file = tempfile::NamedTempFile::new().unwrap();
@@ -168,6 +50,25 @@ fn every_frame_comes_in_order() {
             source.describe()
         );
     }
+}
+
+#[test]
+fn pictures_that_refer_to_later_ones_come_in_order() {
+    let mut source = open(&reordered_clip()).unwrap();
+    let places: Vec<u64> = source
+        .track
+        .samples
+        .iter()
+        .map(|sample| sample.time_ns)
+        .collect();
+    assert!(places[1] > places[2], "{places:?}");
+    let mut frame = Frame::with_capacity(0);
+    let mut shown = Vec::new();
+    while source.next_frame(&mut frame).unwrap() == Next::Frame {
+        shown.push(frame.data[0]);
+    }
+    let want: Vec<u8> = (0..FRAMES - 1).map(luma).collect();
+    assert_eq!(shown, want);
 }
 
 #[test]

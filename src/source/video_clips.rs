@@ -169,7 +169,7 @@ struct Bits {
 impl Bits {
     fn put(&mut self, value: u32, bits: usize) -> &mut Self {
         for bit in (0..bits).rev() {
-            if self.used % 8 == 0 {
+            if self.used.is_multiple_of(8) {
                 self.bytes.push(0);
             }
             *self.bytes.last_mut().unwrap() |= ((value >> bit & 1) as u8) << (7 - self.used % 8);

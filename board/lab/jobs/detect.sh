@@ -6,7 +6,9 @@
 start_camera || exit 1
 LINES_FILE=$OUT_DIR/detect.jsonl
 /job/lookout doctor --model /job/model --source "v4l2://$CAMERA" > "$OUT_DIR/doctor.log" 2>&1
-echo "doctor: exit $?" | tee -a "$OUT_DIR/doctor.log"
+code=$?
+echo $code > "$OUT_DIR/doctor.exit"
+echo "doctor: exit $code"
 
 /job/lookout run --source "v4l2://$CAMERA?size=1280x720&format=mjpg" --model /job/model \
     --sink "jsonl:$LINES_FILE" > "$OUT_DIR/detect.log" 2>&1 &

@@ -103,10 +103,16 @@ pub const JOBS: &[Job] = &[
         clips: &["clip.mjpeg", "clip480.yuyv"],
         needs_usb: true,
         needs_model: true,
-        steps: &[Step {
-            name: "detect",
-            judge: |e, _| detected(e),
-        }],
+        steps: &[
+            Step {
+                name: "doctor",
+                judge: |e, _| diagnosed(e),
+            },
+            Step {
+                name: "detect",
+                judge: |e, _| detected(e),
+            },
+        ],
     },
 ];
 
@@ -269,6 +275,18 @@ fn refused(evidence: &Evidence, reason: &str) -> Result<String, String> {
         "refused as {reason}, {} attempts",
         report.counters.open_failures
     ))
+}
+
+/// The doctor found the camera and a sound model.
+fn diagnosed(evidence: &Evidence) -> Result<String, String> {
+    let (exit, log) = (evidence.text("exit")?, evidence.text("log")?);
+    if exit.trim() != "0" {
+        return Err(format!("lookout doctor ended with {}", exit.trim()));
+    }
+    if !log.contains("Simulated dashcam") {
+        return Err("the camera is not in its list".to_owned());
+    }
+    Ok("the camera is found, the model is sound".to_owned())
 }
 
 /// Lines of detections came before and after the unplugging, by one process that ended well.

@@ -1,0 +1,26 @@
+//! Writes networks as ONNX files: [`write_float`] to compare with, [`write_int8`] to ship.
+//!
+//! Both use standard operators of opset 13 only. The input is called [`crate::network::INPUT`],
+//! `f32` `[1, 3, height, width]`, each value `(pixel - 127) / 128`; the outputs bear the names
+//! of their layers, scores and boxes of each level in turn, `f32`. The same network gives the
+//! same bytes.
+
+mod float;
+mod graph;
+mod int8;
+
+pub use float::write_float;
+pub use int8::{write_int8, write_int8_network};
+
+use crate::quantize::QuantizeError;
+
+/// Why a network could not be written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OnnxError {
+    /// Weights or ranges do not fit the network.
+    #[error(transparent)]
+    Network(#[from] QuantizeError),
+    /// Two tensors have the same name.
+    #[error("two tensors are called {0}; give the network's layers names of their own")]
+    Name(String),
+}

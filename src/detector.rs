@@ -8,6 +8,7 @@ use crate::pixels::Picture;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tract_linalg::multithread::{Executor, multithread_tract_scope};
 use tract_onnx::prelude::*;
 
 /// How a detector is to work.
@@ -15,7 +16,12 @@ use tract_onnx::prelude::*;
 pub struct DetectorOptions {
     /// Lowest score reported, `0..1`; the card's own threshold when `None`.
     pub score_min: Option<f32>,
+    /// Threads of the network; 0 and 1 keep all work on the caller's.
+    pub threads: usize,
 }
+
+/// More threads than this are refused: no board has them, and each costs memory.
+pub const THREADS_MAX: usize = 64;
 
 /// How long the parts of one detection took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,6 +45,7 @@ pub struct Detector {
     card: ModelCard,
     model_id: String,
     network: Arc<TypedRunnableModel>,
+    executor: Executor,
     /// `[1, 3, height, width]`, written anew for each frame.
     input: Tensor,
     resampler: Resampler,
@@ -58,6 +65,7 @@ impl Detector {
     pub fn new(model: VerifiedModel, options: &DetectorOptions) -> Result<Self, ModelError> {
         let VerifiedModel { card, onnx } = model;
         let network = plan(&card, &onnx)?;
+        let executor = executor(options.threads)?;
         let (height, width) = (card.input.height, card.input.width);
         let input = Tensor::zero::<f32>(&[1, 3, height as usize, width as usize])
             .map_err(|e| ModelError::Engine(e.to_string()))?;
@@ -69,6 +77,7 @@ impl Detector {
         let mut detector = Self {
             model_id: format!("{:.32}@{:.12}", card.name, card.onnx.sha256),
             network,
+            executor,
             input,
             resampler: Resampler::new(width, height),
             decoder,
@@ -123,7 +132,9 @@ impl Detector {
     ) -> Result<(), DetectError> {
         let start = Instant::now();
         let failed = |e: TractError| DetectError(format!("{e:#}"));
-        let outputs = self.network.run(tvec!(self.input.clone().into())).map_err(failed)?;
+        let inputs = tvec!(self.input.clone().into());
+        let run = || self.network.run(inputs);
+        let outputs = multithread_tract_scope(self.executor.clone(), run).map_err(failed)?;
         times.infer = start.elapsed();
         let start = Instant::now();
         let mut slices: heapless::Vec<&[f32], 16> = heapless::Vec::new();
@@ -141,6 +152,18 @@ impl Detector {
         times.postprocess = start.elapsed();
         Ok(())
     }
+}
+
+fn executor(threads: usize) -> Result<Executor, ModelError> {
+    if threads <= 1 {
+        return Ok(Executor::SingleThread);
+    }
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads.min(THREADS_MAX))
+        .thread_name(|i| format!("infer-{i}"))
+        .build()
+        .map_err(|e| ModelError::Engine(format!("cannot start {threads} threads: {e}")))?;
+    Ok(Executor::MultiThread(Arc::new(pool)))
 }
 
 /// Loads the ONNX bytes, checks every tensor against the card and plans the network. Its

@@ -171,6 +171,7 @@ pub fn measure(model: &Path, dataset: &Dataset, threads: u8) -> Result<Evaluated
 fn detectors(model: &Path, threads: u8) -> Result<Vec<Detector>, EvaluateError> {
     let options = DetectorOptions {
         score_min: Some(SCORE_MIN),
+        threads: 1,
     };
     let load = |_| Detector::load(model, &options).map_err(EvaluateError::from);
     (0..threads).map(load).collect()

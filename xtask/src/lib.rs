@@ -3,15 +3,21 @@
 
 pub mod board;
 pub mod build;
+pub mod check_trainer;
 pub mod dataset;
 pub mod evaluate;
+pub mod export;
 pub mod fetch;
 pub mod glibc;
+pub mod lab;
 pub mod metrics;
 pub mod network;
+pub mod onnx;
 pub mod pretrained;
 pub mod progress;
+pub mod quantize;
 pub mod render_drive;
+pub mod smoke;
 pub mod train_and_export;
 pub mod train_job;
 pub mod trainer;

@@ -21,6 +21,12 @@ enum Verb {
     Evaluate(xtask::evaluate::EvaluateArgs),
     /// Renders drives as a data set, for classes and views that real sets lack
     RenderDrive(xtask::render_drive::RenderDriveArgs),
+    /// Trains a tiny model in a minute and looks at what comes out
+    Smoke(xtask::smoke::SmokeArgs),
+    /// Lints and tests the trainer, which the root workspace does not reach
+    CheckTrainer(xtask::check_trainer::CheckTrainerArgs),
+    /// Runs the firmware in the camera lab, or compares processors
+    Lab(xtask::lab::LabArgs),
     /// Cross-builds the firmware for a board
     Build(xtask::build::BuildArgs),
     /// Tells which C library a program needs, and whether every supported board has it
@@ -33,6 +39,9 @@ fn main() -> ExitCode {
         Verb::TrainAndExport(args) => return train_and_export(&args),
         Verb::Evaluate(args) => xtask::evaluate::run(&args).map_err(Into::into),
         Verb::RenderDrive(args) => xtask::render_drive::run(&args).map_err(Into::into),
+        Verb::Smoke(args) => xtask::smoke::run(&args).map_err(Into::into),
+        Verb::CheckTrainer(args) => xtask::check_trainer::run(&args).map_err(Into::into),
+        Verb::Lab(args) => xtask::lab::run(&args).map_err(Into::into),
         Verb::Build(args) => xtask::build::run(&args).map_err(Into::into),
         Verb::Glibc(args) => xtask::glibc::run(&args).map_err(Into::into),
     };

@@ -3,15 +3,17 @@
 
 mod card;
 mod place;
+mod verify;
 
 pub use place::PlaceError;
+pub use verify::{Agreement, VerifyError, verify};
 
 use crate::dataset::{Dataset, DatasetError, LoadOptions, Split};
 use crate::evaluate::{EvaluateError, measure};
 use crate::metrics::{Evaluator, Metrics};
 use crate::network::Network;
-use crate::onnx::{OnnxError, write_float, write_int8};
-use crate::quantize::{FoldedWeights, Ranges};
+use crate::onnx::{OnnxError, write_float, write_int8_network};
+use crate::quantize::{FoldedWeights, Int8Network, QuantizeError, Ranges};
 use crate::train_job::{Precision, TrainEvent, TrainJob};
 use lookout::model::{ModelCard, SplitMetrics, Training};
 use std::path::Path;
@@ -26,6 +28,12 @@ pub enum ExportError {
     /// The network cannot be written.
     #[error(transparent)]
     Onnx(#[from] OnnxError),
+    /// Weights or activations cannot be quantized.
+    #[error(transparent)]
+    Quantize(#[from] QuantizeError),
+    /// The written file does not mean what was meant.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
     /// A validation set cannot be read.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
@@ -55,6 +63,8 @@ pub struct Export<'a> {
     pub weights: &'a FoldedWeights,
     /// Ranges of all layers' outputs.
     pub ranges: &'a Ranges,
+    /// A training image as the network sees it, `[3, height, width]`, to verify the file on.
+    pub pixels: &'a [u8],
     /// Where the weights come from.
     pub training: Training,
 }
@@ -75,7 +85,14 @@ pub fn export(export: &Export<'_>, tell: &mut dyn FnMut(TrainEvent)) -> Result<(
     let name = place::name(&export.job.out);
     let mut card = card::card(&name, export.network, &export.training, &bytes);
     place::write(&float, &card, &bytes)?;
-    let bytes = write_int8(export.network, export.weights, export.ranges)?;
+    let network = Int8Network::new(export.network, export.weights, export.ranges)?;
+    let bytes = write_int8_network(&network)?;
+    let Agreement { outputs, differing } = verify(&network, &bytes, export.pixels)?;
+    let text = format!(
+        "the exported network agrees with its integer reference: of {outputs} outputs \
+         {differing} differ, by one step"
+    );
+    tell(TrainEvent::Note { text });
     card::set_file(&mut card, &bytes);
     place::write(&int8, &card, &bytes)?;
     let measured = measure_all(export.job, &float, &int8, tell)?;
@@ -166,6 +183,3 @@ fn add_metrics(card: &mut ModelCard, measured: &[Measured]) {
         card.metrics.insert(m.set.clone(), figures);
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use tch::{Kind, Tensor, no_grad};
 use xtask::export::{Export, export as finish};
 use xtask::network::{Bias, NORM_EPSILON, Op};
-use xtask::quantize::{ConvWeights, FoldedWeights, Observer, fold_norm};
+use xtask::quantize::{
+    ConvWeights, FoldedWeights, Method, Observer, QuantizeError, Ranges, fold_norm,
+};
 use xtask::training::calibration_pixels;
 
 pub use xtask::export::ExportError;
@@ -19,12 +21,13 @@ const CALIBRATION_IMAGES: usize = 160;
 /// Exports the moving average of the run's weights.
 pub fn export(run: &mut Run) -> Result<(), ExportError> {
     use_average(run);
-    let weights = folded(&run.model);
+    let weights = folded(&run.model)?;
     note("measuring the ranges of activations on training images");
-    let ranges = ranges(run);
+    let (ranges, pixels) = calibrate(run)?;
     let training = crate::card::training(run);
-    let export =
-        Export { job: &run.job, network: run.model.network(), weights: &weights, ranges: &ranges, training };
+    let network = run.model.network();
+    let (job, weights, ranges, pixels) = (&run.job, &weights, &ranges, &pixels);
+    let export = Export { job, network, weights, ranges, pixels, training };
     finish(&export, &mut |event| send(&event))
 }
 
@@ -49,7 +52,7 @@ fn numbers(tensor: &Tensor) -> Vec<f32> {
 }
 
 /// Weights of every convolution with its batch normalisation folded in.
-fn folded(model: &Model) -> FoldedWeights {
+fn folded(model: &Model) -> Result<FoldedWeights, QuantizeError> {
     let parameter = |name: &str| numbers(&model.parameters[name]);
     let statistic = |name: &str| numbers(&model.statistics[name]);
     let mut folded = BTreeMap::new();
@@ -64,30 +67,32 @@ fn folded(model: &Model) -> FoldedWeights {
                 &parameter(&format!("{norm}.bias")),
                 &statistic(&format!("{norm}.running_mean")),
                 &statistic(&format!("{norm}.running_var")),
-                NORM_EPSILON as f32,
-            ),
+                NORM_EPSILON,
+            )?,
         };
         folded.insert(layer.name.clone(), weights);
     }
-    folded
+    Ok(folded)
 }
 
-/// Ranges of all layers' outputs over the calibration images.
-fn ranges(run: &Run) -> xtask::quantize::Ranges {
+/// Ranges of all layers' outputs over the calibration images, and one of these images.
+fn calibrate(run: &Run) -> Result<(Ranges, Vec<u8>), QuantizeError> {
     let grid = anchor_grid(run.model.network());
     let input = (run.job.input_height, run.job.input_width);
-    let mut observer = Observer::new(run.model.network());
+    let mut observer = Observer::new(run.model.network(), Method::default());
+    let mut last = Vec::new();
     let images =
         calibration_pixels(run.set.clone(), &grid, input, run.job.seed, CALIBRATION_IMAGES);
     for pixels in images {
         let shape = [1, 3, i64::from(input.0), i64::from(input.1)];
-        let pixels = Tensor::from_slice(&pixels).reshape(shape);
+        let tensor = Tensor::from_slice(&pixels).reshape(shape);
         no_grad(|| {
-            let input = run.model.normalise(&pixels);
+            let input = run.model.normalise(&tensor);
             run.model.forward(input, Mode::Infer, |layer, output| {
                 observer.observe(layer, &numbers(output));
             });
         });
+        last = pixels;
     }
-    observer.ranges()
+    Ok((observer.ranges()?, last))
 }

@@ -33,7 +33,7 @@ pub enum CheckTrainerError {
 pub fn run(_args: &CheckTrainerArgs) -> Result<(), CheckTrainerError> {
     let libtorch = libtorch::ensure(&Cache::open()?, false)?;
     // The profile and folder of the real build, so that its C++ part is compiled once.
-    let target_dir = workspace::target_dir()?.join("trainer");
+    let target_dir = workspace::target_dir()?;
     let checks: [(&str, &[&str]); 2] = [("clippy", &["--", "-D", "warnings"]), ("test", &[])];
     for (verb, more) in checks {
         let status = Command::new(workspace::cargo())

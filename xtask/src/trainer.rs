@@ -82,7 +82,7 @@ pub fn build(libtorch: &Libtorch) -> Result<PathBuf, TrainerError> {
         ])
         .args(["--manifest-path", "xtask/trainer/Cargo.toml"])
         .envs(libtorch.environment())
-        .env("CARGO_TARGET_DIR", workspace::target_dir()?.join("trainer"))
+        .env("CARGO_TARGET_DIR", workspace::target_dir()?)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()

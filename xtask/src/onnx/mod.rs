@@ -8,6 +8,8 @@
 mod float;
 mod graph;
 mod int8;
+#[cfg(test)]
+mod tests;
 
 pub use float::write_float;
 pub use int8::{write_int8, write_int8_network};

@@ -11,13 +11,16 @@ mod histogram;
 mod observer;
 mod range;
 pub mod reference;
+mod rounding;
 mod scheme;
+mod tensor;
 mod weights;
 
 pub use error::QuantizeError;
 pub use observer::Observer;
 pub use range::{LOGIT_MIN, Method, Ranges};
-pub use scheme::{Int8Conv, Int8Network, TensorScheme};
+pub use scheme::{Int8Conv, Int8Network};
+pub use tensor::TensorScheme;
 pub use weights::{ConvWeights, FoldedWeights, fold_norm};
 
 pub(crate) use check::check_network;

@@ -4,6 +4,7 @@
 //! `i32`, then one `f32` product with `input scale * weight scale / output scale` (worked out
 //! in that order, in `f32`), rounding to nearest with halves to even, zero point, saturation.
 
+use super::rounding::{multiplier, requantize};
 use super::{Int8Network, QuantizeError};
 use crate::network::{Conv, INPUT, Layer, Op};
 use std::collections::BTreeMap;
@@ -75,7 +76,7 @@ fn run_conv(
     let taps = conv.kernel * conv.kernel;
     let mut y = Vec::with_capacity(conv.outputs * rows * columns);
     for c in 0..conv.outputs {
-        let multiplier = input.scale * weights.weight_scale[c] / output.scale;
+        let multiplier = multiplier(input, weights.weight_scale[c], output);
         let first = c / (conv.outputs / conv.groups) * per_group;
         let planes = &x[first * plane..(first + per_group) * plane];
         let kernels = &weights.weight[c * per_group * taps..(c + 1) * per_group * taps];
@@ -86,7 +87,7 @@ fn run_conv(
                     let zero = i32::from(input.zero_point);
                     sum += products(plane, input_columns, kernel, conv, (row, column), zero);
                 }
-                let steps = (sum as f32 * multiplier).round_ties_even() as i32;
+                let steps = requantize(sum, multiplier);
                 y.push((steps + i32::from(output.zero_point)).clamp(0, 255) as u8);
             }
         }

@@ -1,0 +1,257 @@
+//! Written files, run by the firmware's engine, against plain loops.
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::network::{Activation, Conv, INPUT, Network, Op, detector};
+use crate::quantize::{ConvWeights, FoldedWeights, Int8Network, Method, Observer, reference};
+use std::collections::{BTreeMap, BTreeSet};
+use tract_onnx::prelude::*;
+
+/// Weights that keep the size of the activations about the same from layer to layer.
+fn random_weights(network: &Network, random: &mut fastrand::Rng) -> FoldedWeights {
+    let mut weights = FoldedWeights::new();
+    for layer in &network.layers {
+        let Op::Conv(conv) = &layer.op else { continue };
+        let per_output = conv.inputs / conv.groups * conv.kernel * conv.kernel;
+        let size = (6.0 / per_output as f32).sqrt();
+        let mut uniform = |size: f32| (2.0 * random.f32() - 1.0) * size;
+        let weight = (0..conv.outputs * per_output)
+            .map(|_| uniform(size))
+            .collect();
+        let bias = (0..conv.outputs).map(|_| uniform(0.5)).collect();
+        weights.insert(layer.name.clone(), ConvWeights { weight, bias });
+    }
+    weights
+}
+
+/// A picture with soft shapes and some noise, as planes.
+fn random_picture(network: &Network, random: &mut fastrand::Rng) -> Vec<u8> {
+    let (height, width) = (network.input_height, network.input_width);
+    let mut pixels = Vec::new();
+    for _ in 0..3 {
+        let (fx, fy, phase) = (random.f32() * 0.5, random.f32() * 0.5, random.f32() * 6.0);
+        for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y as f32, x as f32))) {
+            let wave = (x * fx + y * fy + phase).sin() * 90.0;
+            pixels.push((127.0 + wave + random.f32() * 40.0 - 20.0) as u8);
+        }
+    }
+    pixels
+}
+
+fn normalised(pixels: &[u8]) -> Vec<f32> {
+    pixels
+        .iter()
+        .map(|p| (f32::from(*p) - 127.0) / 128.0)
+        .collect()
+}
+
+/// The network in plain `f32` loops; all layers by name.
+fn run_float(net: &Network, weights: &FoldedWeights, pixels: &[u8]) -> BTreeMap<String, Vec<f32>> {
+    let mut tensors = BTreeMap::from([(INPUT.to_string(), normalised(pixels))]);
+    for layer in &net.layers {
+        let x = &tensors[&layer.inputs[0]];
+        let columns = net
+            .layer(&layer.inputs[0])
+            .map_or(net.input_width, |l| l.shape[2]);
+        let y = match &layer.op {
+            Op::Conv(conv) => float_conv(conv, &weights[&layer.name], x, columns, layer.shape),
+            Op::Add => x
+                .iter()
+                .zip(&tensors[&layer.inputs[1]])
+                .map(|(a, b)| a + b)
+                .collect(),
+            Op::Upsample2 => {
+                let at = |i: usize| (i / (4 * columns) * columns) + i % (2 * columns) / 2;
+                (0..4 * x.len()).map(|i| x[at(i)]).collect()
+            }
+        };
+        tensors.insert(layer.name.clone(), y);
+    }
+    tensors
+}
+
+fn float_conv(
+    conv: &Conv,
+    w: &ConvWeights,
+    x: &[f32],
+    columns: usize,
+    [outputs, rows_out, columns_out]: [usize; 3],
+) -> Vec<f32> {
+    let (k, plane, per_group) = (
+        conv.kernel,
+        x.len() / conv.inputs,
+        conv.inputs / conv.groups,
+    );
+    let mut y = Vec::new();
+    for o in 0..outputs {
+        for (r, c) in (0..rows_out).flat_map(|r| (0..columns_out).map(move |c| (r, c))) {
+            let mut sum = f64::from(w.bias[o]);
+            for (i, tap) in (0..per_group).flat_map(|i| (0..k * k).map(move |tap| (i, tap))) {
+                let row = (r * conv.stride + tap / k) as isize - (k / 2) as isize;
+                let column = (c * conv.stride + tap % k) as isize - (k / 2) as isize;
+                let inside = 0..columns as isize;
+                if row >= 0 && row < (plane / columns) as isize && inside.contains(&column) {
+                    let channel = o / (outputs / conv.groups) * per_group + i;
+                    let at = channel * plane + row as usize * columns + column as usize;
+                    sum +=
+                        f64::from(x[at]) * f64::from(w.weight[(o * per_group + i) * k * k + tap]);
+                }
+            }
+            y.push(match conv.activation {
+                Activation::None => sum as f32,
+                Activation::Relu6 => (sum as f32).clamp(0.0, 6.0),
+            });
+        }
+    }
+    y
+}
+
+fn run_tract(onnx: &[u8], network: &Network, pixels: &[u8]) -> Vec<Vec<f32>> {
+    let model = tract_onnx::onnx().model_for_read(&mut &onnx[..]).unwrap();
+    let model = model.into_optimized().unwrap().into_runnable().unwrap();
+    let shape = [1, 3, network.input_height, network.input_width];
+    let input = Tensor::from_shape(&shape, &normalised(pixels)).unwrap();
+    let outputs = model.run(tvec!(input.into())).unwrap();
+    let floats = |t: &TValue| {
+        t.try_as_plain_ram()
+            .unwrap()
+            .as_slice::<f32>()
+            .unwrap()
+            .to_vec()
+    };
+    outputs.iter().map(floats).collect()
+}
+
+/// Names of the outputs in the order of the file.
+fn outputs(network: &Network) -> Vec<String> {
+    network
+        .heads
+        .iter()
+        .flat_map(|head| [head.scores.clone(), head.boxes.clone()])
+        .collect()
+}
+
+/// A network with random weights and the ranges of its layers on random pictures.
+fn random_network(side: usize, seed: u64) -> (Network, FoldedWeights, Int8Network, fastrand::Rng) {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let network = detector(side, side);
+    let weights = random_weights(&network, &mut random);
+    let mut observer = Observer::new(&network, Method::Mse);
+    for _ in 0..3 {
+        let picture = random_picture(&network, &mut random);
+        for (name, values) in run_float(&network, &weights, &picture) {
+            observer.observe(&name, &values);
+        }
+    }
+    let int8 = Int8Network::new(&network, &weights, &observer.ranges().unwrap()).unwrap();
+    (network, weights, int8, random)
+}
+
+/// Pearson's correlation.
+fn correlation(a: &[f32], b: &[f32]) -> f64 {
+    let mean = |v: &[f32]| v.iter().map(|x| f64::from(*x)).sum::<f64>() / v.len() as f64;
+    let (ma, mb) = (mean(a), mean(b));
+    let moment = |f: &dyn Fn(f64, f64) -> f64| {
+        a.iter()
+            .zip(b)
+            .map(|(x, y)| f(f64::from(*x) - ma, f64::from(*y) - mb))
+            .sum::<f64>()
+    };
+    moment(&|x, y| x * y) / (moment(&|x, _| x * x) * moment(&|_, y| y * y)).sqrt()
+}
+
+#[test]
+fn the_float_file_computes_the_network() {
+    let mut random = fastrand::Rng::with_seed(7);
+    let network = detector(32, 64);
+    let weights = random_weights(&network, &mut random);
+    let picture = random_picture(&network, &mut random);
+    let expected = run_float(&network, &weights, &picture);
+    let got = run_tract(
+        &write_float(&network, &weights).unwrap(),
+        &network,
+        &picture,
+    );
+    assert_eq!(got.len(), 6);
+    for (name, got) in outputs(&network).iter().zip(&got) {
+        assert_eq!(got.len(), expected[name].len());
+        for (a, b) in got.iter().zip(&expected[name]) {
+            assert!((a - b).abs() < 1e-4 * b.abs().max(1.0), "{name}: {a} {b}");
+        }
+    }
+}
+
+/// To the bit, on every output: the scales are chosen so that the engine's order of operations
+/// and that of the reference round alike.
+#[test]
+fn the_int8_file_computes_the_reference() {
+    for seed in 0..3 {
+        let (network, _, int8, mut random) = random_network(64, seed);
+        let picture = random_picture(&network, &mut random);
+        let got = run_tract(&write_int8_network(&int8).unwrap(), &network, &picture);
+        let expected = reference::run(&int8, &picture).unwrap();
+        assert_eq!(got.len(), expected.len());
+        for ((name, got), expected) in outputs(&network).iter().zip(&got).zip(&expected) {
+            let different = got.iter().zip(expected).filter(|(a, b)| a != b).count();
+            assert_eq!(
+                (got.len(), different),
+                (expected.len(), 0),
+                "seed {seed}, {name}"
+            );
+            let levels: BTreeSet<u32> = got.iter().map(|v| v.to_bits()).collect();
+            assert!(
+                levels.len() > 20,
+                "{name} is nearly constant: nothing was compared"
+            );
+        }
+    }
+}
+
+#[test]
+fn integers_are_close_to_floats() {
+    let (network, weights, int8, mut random) = random_network(64, 11);
+    let picture = random_picture(&network, &mut random);
+    let float = run_float(&network, &weights, &picture);
+    let integer = reference::run(&int8, &picture).unwrap();
+    for (name, integer) in outputs(&network).iter().zip(&integer) {
+        let r = correlation(&float[name], integer);
+        assert!(r > 0.97, "{name}: correlation {r}");
+    }
+}
+
+#[test]
+fn the_same_network_gives_the_same_bytes() {
+    let (network, weights, int8, _) = random_network(32, 5);
+    assert_eq!(
+        write_int8_network(&int8).unwrap(),
+        write_int8_network(&int8.clone()).unwrap()
+    );
+    let float = write_float(&network, &weights).unwrap();
+    assert_eq!(
+        float,
+        write_float(&network.clone(), &weights.clone()).unwrap()
+    );
+    // Most weights take a byte instead of four.
+    assert!(write_int8_network(&int8).unwrap().len() * 3 < float.len());
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let (network, mut weights, _, _) = random_network(32, 5);
+    assert!(write_int8(&network, &weights, &BTreeMap::new()).is_err());
+    weights.remove("block3.expand");
+    let missing = QuantizeError::WeightsMissing("block3.expand".into());
+    assert_eq!(
+        write_float(&network, &weights),
+        Err(OnnxError::Network(missing))
+    );
+    let small = detector(32, 32);
+    let mut clash = small.clone();
+    clash.layers[1].name = "stem.sum".into();
+    clash.layers[2].inputs[0] = "stem.sum".into();
+    weights = random_weights(&clash, &mut fastrand::Rng::with_seed(1));
+    assert_eq!(
+        write_float(&clash, &weights),
+        Err(OnnxError::Name("stem.sum".into()))
+    );
+}

@@ -229,14 +229,7 @@ fn has_standard_library(target: &str) -> bool {
 fn cargo_build(board: &Board) -> Result<(), BuildError> {
     let mut cargo = Command::new(workspace::cargo());
     cargo.current_dir(workspace::root());
-    cargo.args([
-        "build",
-        "--release",
-        "--package",
-        "lookout",
-        "--bin",
-        "lookout",
-    ]);
+    cargo.args(["build", "--release", "--bin", "lookout"]);
     cargo.args(["--target", &board.target]);
     if board.cpu != "generic" {
         // Added to the flags of .cargo/config.toml, which link statically.

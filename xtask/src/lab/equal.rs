@@ -78,14 +78,7 @@ pub fn run(args: &EqualArgs) -> Result<(), LabError> {
 fn build_here() -> Result<PathBuf, LabError> {
     let mut cargo = Command::new(workspace::cargo());
     cargo.current_dir(workspace::root());
-    run_command(cargo.args([
-        "build",
-        "--release",
-        "--package",
-        "lookout",
-        "--bin",
-        "lookout",
-    ]))?;
+    run_command(cargo.args(["build", "--release", "--bin", "lookout"]))?;
     Ok(workspace::target_dir()?.join("release/lookout"))
 }
 

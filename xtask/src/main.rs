@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn")).init();
     let result: Result<(), Box<dyn Error>> = match Cli::parse().verb {
         Verb::TrainAndExport(args) => return train_and_export(&args),
-        Verb::Evaluate(args) => xtask::evaluate::run(&args).map_err(Into::into),
+        Verb::Evaluate(args) => xtask::evaluate::run(args).map_err(Into::into),
         Verb::RenderDrive(args) => xtask::render_drive::run(&args).map_err(Into::into),
         Verb::Smoke(args) => xtask::smoke::run(&args).map_err(Into::into),
         Verb::CheckTrainer(args) => xtask::check_trainer::run(&args).map_err(Into::into),

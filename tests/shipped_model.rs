@@ -1,0 +1,88 @@
+//! The model in the repository, through the library as a user has it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use lookout::class::ObjectClass;
+use lookout::detection::Detection;
+use lookout::detector::{Detector, DetectorOptions};
+use lookout::drive::{Drive, DriveBox, DriveConfig};
+use lookout::frame::PixelFormat;
+use lookout::model::VerifiedModel;
+use lookout::pixels::Picture;
+use std::path::PathBuf;
+
+fn model() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("models/road-288x512")
+}
+
+/// Truth and detections of some frames of the demo drive.
+fn demo(frames: impl Iterator<Item = u32>) -> Vec<(Vec<DriveBox>, Vec<Detection>)> {
+    let mut detector = Detector::load(&model(), &DetectorOptions::default()).unwrap();
+    let config = DriveConfig::default();
+    let (width, height) = (config.width, config.height);
+    let mut drive = Drive::new(config).unwrap();
+    let (mut rgb, mut boxes) = (Vec::new(), Vec::new());
+    let mut found = heapless::Vec::new();
+    frames
+        .map(|frame| {
+            drive.render(frame, &mut rgb, &mut boxes);
+            let stride = 3 * width as usize;
+            let picture = Picture::new(PixelFormat::Rgb8, width, height, stride, &rgb).unwrap();
+            detector.detect(&picture, &mut found).unwrap();
+            (boxes.clone(), found.to_vec())
+        })
+        .collect()
+}
+
+#[test]
+fn most_plainly_visible_road_users_of_the_demo_are_found() {
+    let frames = demo((0..150).step_by(15));
+    let mut plain = [0; ObjectClass::COUNT];
+    let mut seen = [0; ObjectClass::COUNT];
+    for (truth, found) in &frames {
+        for object in truth {
+            if object.visible_fraction < 0.9 || object.bbox.height() < 48.0 {
+                continue;
+            }
+            plain[object.class.index()] += 1;
+            let hit = |d: &&Detection| d.class == object.class && d.bbox.iou(&object.bbox) > 0.5;
+            seen[object.class.index()] += usize::from(found.iter().any(|d| hit(&d)));
+        }
+    }
+    let all: usize = plain.iter().sum();
+    let hits: usize = seen.iter().sum();
+    assert!(all >= 30, "the demo shows only {all} plain objects");
+    assert!(2 * hits > all, "{hits} of {all} found; by class {seen:?} of {plain:?}");
+}
+
+#[test]
+fn few_detections_of_the_demo_show_nothing() {
+    let frames = demo((7..150).step_by(30));
+    let (mut detections, mut wrong) = (0, 0);
+    for (truth, found) in &frames {
+        for d in found {
+            detections += 1;
+            wrong += usize::from(truth.iter().all(|o| d.bbox.iou(&o.bbox) < 0.1));
+        }
+    }
+    assert!(detections > 0);
+    assert!(5 * wrong <= detections, "{wrong} of {detections} detections lie on no road user");
+}
+
+#[test]
+fn the_same_picture_gives_the_same_detections() {
+    assert_eq!(demo(std::iter::once(40)), demo(std::iter::once(40)));
+}
+
+#[test]
+fn the_card_tells_where_the_model_comes_from_and_how_good_it_is() {
+    let card = VerifiedModel::read(&model()).unwrap().card;
+    assert_eq!(card.name, "road-288x512");
+    assert!(card.training.command.contains("train-and-export"));
+    assert!(!card.training.data.is_empty());
+    assert!(card.training.data.iter().all(|d| !d.licence.is_empty() && d.images > 0));
+    assert!(!card.metrics.is_empty());
+    for (set, metrics) in &card.metrics {
+        assert!(metrics.images > 0, "{set}");
+        assert!(metrics.float.ap50.len() == metrics.int8.ap50.len(), "{set}");
+    }
+}

@@ -30,7 +30,11 @@ pub struct AnchorGrid {
 impl AnchorGrid {
     /// Anchors for an input of `input_height` x `input_width` pixels. Strides must divide both.
     pub fn new(levels: Vec<AnchorLevel>, input_height: u32, input_width: u32) -> Self {
-        Self { levels, input_height, input_width }
+        Self {
+            levels,
+            input_height,
+            input_width,
+        }
     }
 
     /// The levels, finest first as the card lists them.
@@ -41,7 +45,10 @@ impl AnchorGrid {
     /// Cells of a level as `(rows, columns)`.
     pub fn cells(&self, level: usize) -> (usize, usize) {
         let stride = self.levels[level].stride;
-        ((self.input_height / stride) as usize, (self.input_width / stride) as usize)
+        (
+            (self.input_height / stride) as usize,
+            (self.input_width / stride) as usize,
+        )
     }
 
     /// Number of anchors of a level.
@@ -52,7 +59,9 @@ impl AnchorGrid {
 
     /// Number of anchors of all levels.
     pub fn len(&self) -> usize {
-        (0..self.levels.len()).map(|level| self.level_len(level)).sum()
+        (0..self.levels.len())
+            .map(|level| self.level_len(level))
+            .sum()
     }
 
     /// Whether there is no anchor at all.
@@ -65,7 +74,12 @@ impl AnchorGrid {
         let AnchorLevel { stride, shapes } = &self.levels[level];
         let [width, height] = shapes[shape];
         let stride = *stride as f32;
-        BBox::from_centre((column as f32 + 0.5) * stride, (row as f32 + 0.5) * stride, width, height)
+        BBox::from_centre(
+            (column as f32 + 0.5) * stride,
+            (row as f32 + 0.5) * stride,
+            width,
+            height,
+        )
     }
 
     /// All anchors, in their order.
@@ -125,9 +139,15 @@ mod tests {
     use super::*;
 
     fn grid() -> AnchorGrid {
-        let level = |stride, shapes: &[[f32; 2]]| AnchorLevel { stride, shapes: shapes.to_vec() };
+        let level = |stride, shapes: &[[f32; 2]]| AnchorLevel {
+            stride,
+            shapes: shapes.to_vec(),
+        };
         AnchorGrid::new(
-            vec![level(8, &[[10.0, 20.0], [16.0, 16.0]]), level(16, &[[40.0, 40.0]])],
+            vec![
+                level(8, &[[10.0, 20.0], [16.0, 16.0]]),
+                level(16, &[[40.0, 40.0]]),
+            ],
             32,
             64,
         )

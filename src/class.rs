@@ -52,7 +52,11 @@ impl ObjectClass {
 
     /// The class with this index, `None` when there is none.
     pub const fn from_index(index: usize) -> Option<Self> {
-        if index < Self::COUNT { Some(Self::ALL[index]) } else { None }
+        if index < Self::COUNT {
+            Some(Self::ALL[index])
+        } else {
+            None
+        }
     }
 
     /// The class of this name (lower case, as [`Self::name`] gives it).

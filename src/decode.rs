@@ -37,7 +37,13 @@ impl BoxDecoder {
     /// A decoder that keeps scores of at least `score_min` and suppresses boxes of a class
     /// that overlap by more than `iou_max`.
     pub fn new(grid: AnchorGrid, coding: BoxCoding, score_min: f32, iou_max: f32) -> Self {
-        Self { grid, coding, score_min, iou_max, candidates: Vec::with_capacity(2 * CANDIDATES_MAX) }
+        Self {
+            grid,
+            coding,
+            score_min,
+            iou_max,
+            candidates: Vec::with_capacity(2 * CANDIDATES_MAX),
+        }
     }
 
     /// The anchors.
@@ -69,16 +75,24 @@ impl BoxDecoder {
         let cells = rows * columns;
         for (plane, logits) in output.scores.chunks_exact(cells).enumerate() {
             let (shape, class) = (plane / ObjectClass::COUNT, plane % ObjectClass::COUNT);
-            let Some(class) = ObjectClass::from_index(class) else { continue };
+            let Some(class) = ObjectClass::from_index(class) else {
+                continue;
+            };
             for (cell, &logit) in logits.iter().enumerate() {
                 if logit < logit_min || logit.is_nan() {
                     continue;
                 }
-                let anchor = self.grid.anchor(level, cell / columns, cell % columns, shape);
+                let anchor = self
+                    .grid
+                    .anchor(level, cell / columns, cell % columns, shape);
                 let code = std::array::from_fn(|i| output.boxes[(4 * shape + i) * cells + cell]);
                 let bbox = letterbox.to_source(&self.coding.decode(&anchor, code));
                 if bbox.is_valid() {
-                    self.push(Detection { class, score: sigmoid(logit), bbox });
+                    self.push(Detection {
+                        class,
+                        score: sigmoid(logit),
+                        bbox,
+                    });
                 }
             }
         }
@@ -112,7 +126,10 @@ mod tests {
     use crate::geometry::BBox;
 
     fn decoder(score_min: f32) -> BoxDecoder {
-        let level = AnchorLevel { stride: 16, shapes: vec![[16.0, 16.0], [16.0, 32.0]] };
+        let level = AnchorLevel {
+            stride: 16,
+            shapes: vec![[16.0, 16.0], [16.0, 32.0]],
+        };
         let grid = AnchorGrid::new(vec![level], 32, 64);
         BoxDecoder::new(grid, BoxCoding::CentreSize, score_min, 0.5)
     }
@@ -125,7 +142,14 @@ mod tests {
         scores[(8 + 6) * 8 + 4 + 2] = 2.0;
         let letterbox = Letterbox::new(128, 64, 64, 32);
         let mut out = heapless::Vec::new();
-        decoder.decode(&[LevelOutput { scores: &scores, boxes: &boxes }], &letterbox, &mut out);
+        decoder.decode(
+            &[LevelOutput {
+                scores: &scores,
+                boxes: &boxes,
+            }],
+            &letterbox,
+            &mut out,
+        );
         assert_eq!(out.len(), 1);
         assert_eq!(out[0].class, ObjectClass::Person);
         assert!((out[0].score - 0.880_797).abs() < 1e-5);
@@ -135,7 +159,10 @@ mod tests {
 
     #[test]
     fn a_flood_of_candidates_stays_bounded() {
-        let level = AnchorLevel { stride: 8, shapes: vec![[9.0, 9.0]; 3] };
+        let level = AnchorLevel {
+            stride: 8,
+            shapes: vec![[9.0, 9.0]; 3],
+        };
         let grid = AnchorGrid::new(vec![level], 288, 512);
         let cells = 36 * 64;
         let mut decoder = BoxDecoder::new(grid, BoxCoding::CentreSize, 0.0, 0.5);
@@ -143,10 +170,27 @@ mod tests {
         let boxes = vec![f32::NAN; 12 * cells];
         let mut out = heapless::Vec::new();
         let letterbox = Letterbox::new(512, 288, 512, 288);
-        decoder.decode(&[LevelOutput { scores: &scores, boxes: &boxes }], &letterbox, &mut out);
-        assert!(out.is_empty(), "boxes that are not numbers are no detections");
+        decoder.decode(
+            &[LevelOutput {
+                scores: &scores,
+                boxes: &boxes,
+            }],
+            &letterbox,
+            &mut out,
+        );
+        assert!(
+            out.is_empty(),
+            "boxes that are not numbers are no detections"
+        );
         let boxes = vec![0.0; 12 * cells];
-        decoder.decode(&[LevelOutput { scores: &scores, boxes: &boxes }], &letterbox, &mut out);
+        decoder.decode(
+            &[LevelOutput {
+                scores: &scores,
+                boxes: &boxes,
+            }],
+            &letterbox,
+            &mut out,
+        );
         assert_eq!(out.len(), DETECTIONS_MAX);
         assert!(decoder.candidates.capacity() == 2 * CANDIDATES_MAX);
     }

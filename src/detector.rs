@@ -71,8 +71,7 @@ impl Detector {
             .map_err(|e| ModelError::Engine(e.to_string()))?;
         let post = &card.postprocess;
         let score_min = options.score_min.unwrap_or(post.score_threshold);
-        let decoder =
-            BoxDecoder::new(card.anchor_grid(), post.box_coding, score_min, post.nms_iou);
+        let decoder = BoxDecoder::new(card.anchor_grid(), post.box_coding, score_min, post.nms_iou);
         let (mean, std) = (card.input.mean, card.input.std);
         let mut detector = Self {
             model_id: format!("{:.32}@{:.12}", card.name, card.onnx.sha256),
@@ -86,7 +85,11 @@ impl Detector {
         };
         let letterbox = Letterbox::new(width, height, width, height);
         detector
-            .infer(&letterbox, &mut heapless::Vec::new(), &mut StageTimes::default())
+            .infer(
+                &letterbox,
+                &mut heapless::Vec::new(),
+                &mut StageTimes::default(),
+            )
             .map_err(|e| ModelError::Engine(e.to_string()))?;
         Ok(detector)
     }
@@ -115,11 +118,17 @@ impl Detector {
         let input = self.input.try_as_plain_ram_mut().and_then(|mut plain| {
             let elements = plain.as_slice_mut::<f32>()?;
             let normalised = &self.normalised;
-            self.resampler.draw(picture, &letterbox.view(), elements, |v| normalised[v as usize]);
+            self.resampler
+                .draw(picture, &letterbox.view(), elements, |v| {
+                    normalised[v as usize]
+                });
             Ok(())
         });
         input.map_err(|e| DetectError(e.to_string()))?;
-        let mut times = StageTimes { preprocess: start.elapsed(), ..StageTimes::default() };
+        let mut times = StageTimes {
+            preprocess: start.elapsed(),
+            ..StageTimes::default()
+        };
         self.infer(&letterbox, out, &mut times)?;
         Ok(times)
     }
@@ -141,12 +150,19 @@ impl Detector {
         for output in &outputs {
             let plain = output.try_as_plain_ram().map_err(failed)?;
             let slice = plain.as_slice::<f32>().map_err(failed)?;
-            slices.push(slice).map_err(|_| DetectError("too many outputs".into()))?;
+            slices
+                .push(slice)
+                .map_err(|_| DetectError("too many outputs".into()))?;
         }
         let mut levels: heapless::Vec<LevelOutput<'_>, 8> = heapless::Vec::new();
         for pair in slices.chunks_exact(2) {
-            let level = LevelOutput { scores: pair[0], boxes: pair[1] };
-            levels.push(level).map_err(|_| DetectError("too many levels".into()))?;
+            let level = LevelOutput {
+                scores: pair[0],
+                boxes: pair[1],
+            };
+            levels
+                .push(level)
+                .map_err(|_| DetectError("too many levels".into()))?;
         }
         self.decoder.decode(&levels, letterbox, out);
         times.postprocess = start.elapsed();
@@ -170,22 +186,34 @@ fn executor(threads: usize) -> Result<Executor, ModelError> {
 /// outputs are scores and boxes of each level in turn.
 fn plan(card: &ModelCard, onnx: &[u8]) -> Result<Arc<TypedRunnableModel>, ModelError> {
     let engine = |e: TractError| ModelError::Engine(format!("{e:#}"));
-    let mut model =
-        tract_onnx::onnx().model_for_read(&mut std::io::Cursor::new(onnx)).map_err(engine)?;
-    let names = card.levels.iter().flat_map(|l| [l.scores.as_str(), l.boxes.as_str()]);
+    let mut model = tract_onnx::onnx()
+        .model_for_read(&mut std::io::Cursor::new(onnx))
+        .map_err(engine)?;
+    let names = card
+        .levels
+        .iter()
+        .flat_map(|l| [l.scores.as_str(), l.boxes.as_str()]);
     model.select_outputs_by_name(names).map_err(|e| {
         ModelError::Mismatch(format!("lacks an output that the card names ({e:#})"))
     })?;
     let model = model.into_typed().map_err(engine)?;
     check_tensors(card, &model)?;
-    model.into_optimized().and_then(|m| m.into_runnable()).map_err(engine)
+    model
+        .into_optimized()
+        .and_then(|m| m.into_runnable())
+        .map_err(engine)
 }
 
 fn check_tensors(card: &ModelCard, model: &TypedModel) -> Result<(), ModelError> {
     let (height, width) = (card.input.height as usize, card.input.width as usize);
-    let inputs = model.input_outlets().map_err(|e| ModelError::Engine(e.to_string()))?;
+    let inputs = model
+        .input_outlets()
+        .map_err(|e| ModelError::Engine(e.to_string()))?;
     let [input] = inputs else {
-        return Err(ModelError::Mismatch(format!("has {} inputs instead of one", inputs.len())));
+        return Err(ModelError::Mismatch(format!(
+            "has {} inputs instead of one",
+            inputs.len()
+        )));
     };
     let name = &model.node(input.node).name;
     if *name != card.input.tensor {
@@ -195,13 +223,24 @@ fn check_tensors(card: &ModelCard, model: &TypedModel) -> Result<(), ModelError>
         )));
     }
     check_shape(model, *input, name, &[1, 3, height, width])?;
-    let outputs = model.output_outlets().map_err(|e| ModelError::Engine(e.to_string()))?.to_vec();
+    let outputs = model
+        .output_outlets()
+        .map_err(|e| ModelError::Engine(e.to_string()))?
+        .to_vec();
     for (level, outlets) in card.levels.iter().zip(outputs.chunks_exact(2)) {
-        let (rows, columns) = (height / level.stride as usize, width / level.stride as usize);
+        let (rows, columns) = (
+            height / level.stride as usize,
+            width / level.stride as usize,
+        );
         let shapes = level.anchors.len();
         let scores = [1, shapes * card.classes.len(), rows, columns];
         check_shape(model, outlets[0], &level.scores, &scores)?;
-        check_shape(model, outlets[1], &level.boxes, &[1, shapes * 4, rows, columns])?;
+        check_shape(
+            model,
+            outlets[1],
+            &level.boxes,
+            &[1, shapes * 4, rows, columns],
+        )?;
     }
     Ok(())
 }
@@ -212,8 +251,13 @@ fn check_shape(
     name: &str,
     expected: &[usize],
 ) -> Result<(), ModelError> {
-    let fact = model.outlet_fact(outlet).map_err(|e| ModelError::Engine(e.to_string()))?;
-    let fits = fact.shape.as_concrete().is_some_and(|shape| shape == expected);
+    let fact = model
+        .outlet_fact(outlet)
+        .map_err(|e| ModelError::Engine(e.to_string()))?;
+    let fits = fact
+        .shape
+        .as_concrete()
+        .is_some_and(|shape| shape == expected);
     if fits && fact.datum_type == f32::datum_type() {
         return Ok(());
     }

@@ -74,7 +74,10 @@ impl BBox {
 
     /// Whether all four numbers are finite and the box has an area.
     pub fn is_valid(&self) -> bool {
-        [self.x0, self.y0, self.x1, self.y1].iter().all(|v| v.is_finite()) && self.area() > 0.0
+        [self.x0, self.y0, self.x1, self.y1]
+            .iter()
+            .all(|v| v.is_finite())
+            && self.area() > 0.0
     }
 }
 

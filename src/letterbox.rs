@@ -33,7 +33,13 @@ impl Letterbox {
         // Whole pixels, so that the picture's edge is not blended with the border.
         let left = ((iw - sw * scale) * 0.5).round();
         let top = ((ih - sh * scale) * 0.5).round();
-        Self { source_width, source_height, scale, left, top }
+        Self {
+            source_width,
+            source_height,
+            scale,
+            left,
+            top,
+        }
     }
 
     /// The same as a [`View`] for the resampler.
@@ -121,7 +127,11 @@ impl Filter {
         for o in 0..output {
             let place = (f64::from(o) + 0.5 - f64::from(offset)) / f64::from(scale);
             let inside = place >= 0.0 && place < f64::from(source);
-            let place = if mirrored { f64::from(source) - place } else { place };
+            let place = if mirrored {
+                f64::from(source) - place
+            } else {
+                place
+            };
             filter.push(source, inside.then_some(place), support);
         }
         filter
@@ -130,7 +140,11 @@ impl Filter {
     fn push(&mut self, source: u32, place: Option<f64>, support: f64) {
         let weight = self.weights.len() as u32;
         let Some(place) = place else {
-            self.taps.push(Tap { first: 0, count: 0, weight });
+            self.taps.push(Tap {
+                first: 0,
+                count: 0,
+                weight,
+            });
             return;
         };
         let first = (place - support).floor().max(0.0) as u32;
@@ -138,23 +152,39 @@ impl Filter {
         let triangle = |i: u32| (1.0 - ((f64::from(i) + 0.5 - place) / support).abs()).max(0.0);
         let sum: f64 = (first..last).map(triangle).sum();
         let one = f64::from(1 << WEIGHT_BITS);
-        self.weights.extend((first..last).map(|i| (triangle(i) / sum * one).round() as i32));
+        self.weights
+            .extend((first..last).map(|i| (triangle(i) / sum * one).round() as i32));
         // Rounding must not brighten or darken: the largest weight takes the difference.
         let own = &mut self.weights[weight as usize..];
         let error = (1 << WEIGHT_BITS) - own.iter().sum::<i32>();
         if let Some(largest) = own.iter_mut().max() {
             *largest += error;
         }
-        self.taps.push(Tap { first, count: last - first, weight });
+        self.taps.push(Tap {
+            first,
+            count: last - first,
+            weight,
+        });
     }
 
     fn tap(&self, output: usize) -> (usize, &[i32]) {
-        let Tap { first, count, weight } = self.taps[output];
-        (first as usize, &self.weights[weight as usize..(weight + count) as usize])
+        let Tap {
+            first,
+            count,
+            weight,
+        } = self.taps[output];
+        (
+            first as usize,
+            &self.weights[weight as usize..(weight + count) as usize],
+        )
     }
 
     fn taps_max(&self) -> usize {
-        self.taps.iter().map(|t| t.count as usize).max().unwrap_or(0)
+        self.taps
+            .iter()
+            .map(|t| t.count as usize)
+            .max()
+            .unwrap_or(0)
     }
 }
 
@@ -305,7 +335,10 @@ mod tests {
         let rgb: Vec<u8> = (0..5 * 4 * 3).map(|i| (i * 37 % 256) as u8).collect();
         let out = draw(5, 4, &rgb, &Letterbox::new(5, 4, 5, 4).view(), 5, 4);
         for (i, pixel) in rgb.chunks_exact(3).enumerate() {
-            assert_eq!([out[i], out[20 + i], out[40 + i]], [pixel[0], pixel[1], pixel[2]]);
+            assert_eq!(
+                [out[i], out[20 + i], out[40 + i]],
+                [pixel[0], pixel[1], pixel[2]]
+            );
         }
     }
 
@@ -313,7 +346,10 @@ mod tests {
     fn a_mirrored_view_mirrors_pixels_and_boxes_alike() {
         let mut rgb = vec![0; 8 * 2 * 3];
         rgb[3] = 255; // Pixel (1, 0) is red.
-        let view = View { mirrored: true, ..Letterbox::new(8, 2, 8, 2).view() };
+        let view = View {
+            mirrored: true,
+            ..Letterbox::new(8, 2, 8, 2).view()
+        };
         let out = draw(8, 2, &rgb, &view, 8, 2);
         assert_eq!(out.iter().position(|&v| v == 255), Some(6));
         let b = view.to_input(&BBox::new(1.0, 0.0, 2.0, 1.0), 8.0);
@@ -325,7 +361,10 @@ mod tests {
         let letterbox = Letterbox::new(100, 50, 64, 64);
         let out = draw(100, 50, &[200; 15000], &letterbox.view(), 64, 64);
         let rows: Vec<u8> = (0..64).map(|y| out[y * 64 + 10]).collect();
-        assert!(rows[..16].iter().chain(&rows[48..]).all(|&v| v == PAD), "{rows:?}");
+        assert!(
+            rows[..16].iter().chain(&rows[48..]).all(|&v| v == PAD),
+            "{rows:?}"
+        );
         assert!(rows[16..48].iter().all(|&v| v == 200), "{rows:?}");
         let object = BBox::new(10.0, 5.0, 60.0, 45.0);
         let back = letterbox.to_source(&letterbox.view().to_input(&object, 100.0));

@@ -38,7 +38,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn detection(class: ObjectClass, score: f32, x0: f32) -> Detection {
-        Detection { class, score, bbox: BBox::new(x0, 0.0, x0 + 10.0, 10.0) }
+        Detection {
+            class,
+            score,
+            bbox: BBox::new(x0, 0.0, x0 + 10.0, 10.0),
+        }
     }
 
     #[test]

@@ -51,7 +51,10 @@ fn most_plainly_visible_road_users_of_the_demo_are_found() {
     let all: usize = plain.iter().sum();
     let hits: usize = seen.iter().sum();
     assert!(all >= 30, "the demo shows only {all} plain objects");
-    assert!(2 * hits > all, "{hits} of {all} found; by class {seen:?} of {plain:?}");
+    assert!(
+        2 * hits > all,
+        "{hits} of {all} found; by class {seen:?} of {plain:?}"
+    );
 }
 
 #[test]
@@ -65,7 +68,10 @@ fn few_detections_of_the_demo_show_nothing() {
         }
     }
     assert!(detections > 0);
-    assert!(5 * wrong <= detections, "{wrong} of {detections} detections lie on no road user");
+    assert!(
+        5 * wrong <= detections,
+        "{wrong} of {detections} detections lie on no road user"
+    );
 }
 
 #[test]
@@ -79,7 +85,12 @@ fn the_card_tells_where_the_model_comes_from_and_how_good_it_is() {
     assert_eq!(card.name, "road-288x512");
     assert!(card.training.command.contains("train-and-export"));
     assert!(!card.training.data.is_empty());
-    assert!(card.training.data.iter().all(|d| !d.licence.is_empty() && d.images > 0));
+    assert!(
+        card.training
+            .data
+            .iter()
+            .all(|d| !d.licence.is_empty() && d.images > 0)
+    );
     assert!(!card.metrics.is_empty());
     for (set, metrics) in &card.metrics {
         assert!(metrics.images > 0, "{set}");

@@ -41,7 +41,7 @@ rm -f "$out/guest.env"
 
 # 1. Kernel and user space in one go. The "cloud" kernels have no vivid.
 if ! mmdebstrap --quiet --variant=extract --arch=arm64 \
-    --include=linux-image-arm64,busybox-static,v4l-utils \
+    --aptopt='Acquire::Retries "3"' --include=linux-image-arm64,busybox-static,v4l-utils \
     "$suite" "$work/debian" 2> "$work/mmdebstrap.log"; then
     cat "$work/mmdebstrap.log" >&2
     echo "build-guest: mmdebstrap failed: the Debian archive must be reachable" >&2

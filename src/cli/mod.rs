@@ -104,11 +104,19 @@ fn init_log() {
     let default = env_logger::Env::default().default_filter_or("warn,lookout=info");
     env_logger::Builder::from_env(default)
         .format(|out, record| {
-            let clear = if STATUS_LINE_LIVE.load(Ordering::Relaxed) { LINE_CLEAR } else { "" };
+            let clear = if STATUS_LINE_LIVE.load(Ordering::Relaxed) {
+                LINE_CLEAR
+            } else {
+                ""
+            };
             let level = record.level();
             let style = out.default_level_style(level);
             let time = out.timestamp_seconds();
-            writeln!(out, "{clear}{time} {style}{level}{style:#} {}", record.args())
+            writeln!(
+                out,
+                "{clear}{time} {style}{level}{style:#} {}",
+                record.args()
+            )
         })
         .init();
 }

@@ -159,7 +159,10 @@ pub struct SetMetrics {
 impl ModelCard {
     /// The anchors over the model's input.
     pub fn anchor_grid(&self) -> AnchorGrid {
-        let level = |l: &LevelSpec| AnchorLevel { stride: l.stride, shapes: l.anchors.clone() };
+        let level = |l: &LevelSpec| AnchorLevel {
+            stride: l.stride,
+            shapes: l.anchors.clone(),
+        };
         let levels = self.levels.iter().map(level).collect();
         AnchorGrid::new(levels, self.input.height, self.input.width)
     }

@@ -4,7 +4,7 @@ mod card;
 mod verify;
 
 pub use card::{
-    PixelLayout, DataSource, InputSpec, LevelSpec, ModelCard, OnnxFile, Postprocess, SetMetrics,
+    DataSource, InputSpec, LevelSpec, ModelCard, OnnxFile, PixelLayout, Postprocess, SetMetrics,
     SplitMetrics, Training,
 };
 pub use verify::{CARD_FILE, ModelError, VerifiedModel, sha256_hex};

@@ -45,13 +45,17 @@ pub enum ModelError {
         message: String,
     },
     /// The card is of another version.
-    #[error("the card has format {found}, this program reads {CARD_FORMAT}; update the program or export the model anew")]
+    #[error(
+        "the card has format {found}, this program reads {CARD_FORMAT}; update the program or export the model anew"
+    )]
     Format {
         /// The card's format.
         found: u32,
     },
     /// The ONNX file is not the one that the card describes.
-    #[error("{path}: SHA-256 is {found}, the card says {expected}; copy model.onnx and model.toml together again")]
+    #[error(
+        "{path}: SHA-256 is {found}, the card says {expected}; copy model.onnx and model.toml together again"
+    )]
     Hash {
         /// The ONNX file.
         path: PathBuf,
@@ -61,7 +65,9 @@ pub enum ModelError {
         expected: String,
     },
     /// The card's classes are not the library's.
-    #[error("the model's classes are [{found}], this program knows [{expected}]; use a model of this version or train one with these classes")]
+    #[error(
+        "the model's classes are [{found}], this program knows [{expected}]; use a model of this version or train one with these classes"
+    )]
     Classes {
         /// Classes on the card.
         found: String,
@@ -96,14 +102,20 @@ impl VerifiedModel {
     pub fn read(dir: &Path) -> Result<Self, ModelError> {
         let card_path = dir.join(CARD_FILE);
         let text = read_limited(&card_path, CARD_BYTES_MAX)?;
-        let card = parse_card(&text)
-            .map_err(|message| ModelError::Card { path: card_path.clone(), message })?;
+        let card = parse_card(&text).map_err(|message| ModelError::Card {
+            path: card_path.clone(),
+            message,
+        })?;
         check_card(&card)?;
         let path = dir.join(&card.onnx.file);
         let onnx = read_limited(&path, ONNX_BYTES_MAX)?;
         let found = sha256_hex(&onnx);
         if found != card.onnx.sha256 {
-            return Err(ModelError::Hash { path, found, expected: card.onnx.sha256 });
+            return Err(ModelError::Hash {
+                path,
+                found,
+                expected: card.onnx.sha256,
+            });
         }
         Ok(Self { card, onnx })
     }
@@ -116,12 +128,20 @@ fn parse_card(bytes: &[u8]) -> Result<ModelCard, String> {
 }
 
 fn read_limited(path: &Path, bytes_max: u64) -> Result<Vec<u8>, ModelError> {
-    let read = |source| ModelError::Read { path: path.to_path_buf(), source };
+    let read = |source| ModelError::Read {
+        path: path.to_path_buf(),
+        source,
+    };
     let file = File::open(path).map_err(read)?;
     let mut bytes = Vec::new();
-    file.take(bytes_max + 1).read_to_end(&mut bytes).map_err(read)?;
+    file.take(bytes_max + 1)
+        .read_to_end(&mut bytes)
+        .map_err(read)?;
     if bytes.len() as u64 > bytes_max {
-        return Err(ModelError::TooLarge { path: path.to_path_buf(), bytes_max });
+        return Err(ModelError::TooLarge {
+            path: path.to_path_buf(),
+            bytes_max,
+        });
     }
     Ok(bytes)
 }
@@ -150,7 +170,9 @@ fn check_card(card: &ModelCard) -> Result<(), ModelError> {
     }
     let name = &card.onnx.file;
     if name.is_empty() || name.contains(['/', '\\']) || name == ".." || name == "." {
-        return Err(ModelError::Outputs(format!("ONNX file {name:?} is no plain file name")));
+        return Err(ModelError::Outputs(format!(
+            "ONNX file {name:?} is no plain file name"
+        )));
     }
     check_input(card)?;
     check_outputs(card)
@@ -166,7 +188,10 @@ fn check_input(card: &ModelCard) -> Result<(), ModelError> {
         }
     }
     if !(input.mean.is_finite() && input.std.is_finite() && input.std > 0.0) {
-        return Err(ModelError::Input(format!("mean {} or std {} is unusable", input.mean, input.std)));
+        return Err(ModelError::Input(format!(
+            "mean {} or std {} is unusable",
+            input.mean, input.std
+        )));
     }
     Ok(())
 }
@@ -174,7 +199,10 @@ fn check_input(card: &ModelCard) -> Result<(), ModelError> {
 fn check_outputs(card: &ModelCard) -> Result<(), ModelError> {
     let wrong = |text: String| Err(ModelError::Outputs(text));
     if card.levels.is_empty() || card.levels.len() > LEVELS_MAX {
-        return wrong(format!("{} levels are not 1 to {LEVELS_MAX}", card.levels.len()));
+        return wrong(format!(
+            "{} levels are not 1 to {LEVELS_MAX}",
+            card.levels.len()
+        ));
     }
     for level in &card.levels {
         let stride = level.stride;
@@ -182,14 +210,25 @@ fn check_outputs(card: &ModelCard) -> Result<(), ModelError> {
             return wrong(format!("stride {stride} does not divide the input"));
         }
         if level.anchors.is_empty() || level.anchors.len() > ANCHORS_PER_CELL_MAX {
-            return wrong(format!("{} anchors of a cell are too few or too many", level.anchors.len()));
+            return wrong(format!(
+                "{} anchors of a cell are too few or too many",
+                level.anchors.len()
+            ));
         }
-        if level.anchors.iter().flatten().any(|v| !(v.is_finite() && *v > 0.0 && *v < 1e5)) {
+        if level
+            .anchors
+            .iter()
+            .flatten()
+            .any(|v| !(v.is_finite() && *v > 0.0 && *v < 1e5))
+        {
             return wrong(format!("anchors of stride {stride} hold an unusable size"));
         }
     }
     let post = &card.postprocess;
-    for (value, name) in [(post.score_threshold, "score_threshold"), (post.nms_iou, "nms_iou")] {
+    for (value, name) in [
+        (post.score_threshold, "score_threshold"),
+        (post.nms_iou, "nms_iou"),
+    ] {
         if !(0.0..=1.0).contains(&value) {
             return wrong(format!("{name} {value} is not within 0 and 1"));
         }
@@ -209,7 +248,10 @@ pub(crate) mod tests {
         ModelCard {
             format: 1,
             name: "test".into(),
-            classes: ObjectClass::ALL.iter().map(|c| c.name().to_string()).collect(),
+            classes: ObjectClass::ALL
+                .iter()
+                .map(|c| c.name().to_string())
+                .collect(),
             input: InputSpec {
                 tensor: "input".into(),
                 height: 64,
@@ -268,17 +310,35 @@ pub(crate) mod tests {
         use ModelError::*;
         assert!(matches!(error_of(|c| c.format = 2), Format { found: 2 }));
         assert!(matches!(error_of(|c| c.classes.swap(0, 1)), Classes { .. }));
-        assert!(matches!(error_of(|c| c.classes.truncate(3)), Classes { .. }));
+        assert!(matches!(
+            error_of(|c| c.classes.truncate(3)),
+            Classes { .. }
+        ));
         assert!(matches!(error_of(|c| c.input.width = 100), Input(_)));
         assert!(matches!(error_of(|c| c.input.height = 0), Input(_)));
         assert!(matches!(error_of(|c| c.input.std = 0.0), Input(_)));
         assert!(matches!(error_of(|c| c.levels.clear()), Outputs(_)));
         assert!(matches!(error_of(|c| c.levels[0].stride = 0), Outputs(_)));
-        assert!(matches!(error_of(|c| c.levels[0].anchors[0][0] = -1.0), Outputs(_)));
-        assert!(matches!(error_of(|c| c.postprocess.nms_iou = 2.0), Outputs(_)));
-        assert!(matches!(error_of(|c| c.onnx.file = "../x".into()), Outputs(_)));
-        assert!(matches!(error_of(|c| c.onnx.sha256 = "0".repeat(64)), Hash { .. }));
-        assert!(matches!(error_of(|c| c.onnx.file = "gone".into()), Read { .. }));
+        assert!(matches!(
+            error_of(|c| c.levels[0].anchors[0][0] = -1.0),
+            Outputs(_)
+        ));
+        assert!(matches!(
+            error_of(|c| c.postprocess.nms_iou = 2.0),
+            Outputs(_)
+        ));
+        assert!(matches!(
+            error_of(|c| c.onnx.file = "../x".into()),
+            Outputs(_)
+        ));
+        assert!(matches!(
+            error_of(|c| c.onnx.sha256 = "0".repeat(64)),
+            Hash { .. }
+        ));
+        assert!(matches!(
+            error_of(|c| c.onnx.file = "gone".into()),
+            Read { .. }
+        ));
     }
 
     proptest! {

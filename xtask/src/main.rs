@@ -7,7 +7,12 @@ use xtask::train_and_export::TrainAndExportError;
 
 /// Builds, trains, evaluates and tests Lookout from a workstation
 #[derive(Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask", version, max_term_width = 100)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    version,
+    max_term_width = 100
+)]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,

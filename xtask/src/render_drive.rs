@@ -64,7 +64,10 @@ pub enum RenderDriveError {
 }
 
 fn write_error(path: &Path, error: impl std::fmt::Display) -> RenderDriveError {
-    RenderDriveError::Write { path: path.to_path_buf(), reason: error.to_string() }
+    RenderDriveError::Write {
+        path: path.to_path_buf(),
+        reason: error.to_string(),
+    }
 }
 
 /// One split's annotations while they grow.
@@ -77,7 +80,11 @@ struct Annotations {
 /// Renders and writes the data set.
 pub fn run(args: &RenderDriveArgs) -> Result<(), RenderDriveError> {
     let images = args.out.join("images");
-    if args.out.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
+    if args
+        .out
+        .read_dir()
+        .is_ok_and(|mut entries| entries.next().is_some())
+    {
         return Err(RenderDriveError::NotEmpty(args.out.clone()));
     }
     std::fs::create_dir_all(&images).map_err(|e| write_error(&images, e))?;
@@ -94,9 +101,15 @@ pub fn run(args: &RenderDriveArgs) -> Result<(), RenderDriveError> {
                 ..DriveConfig::default()
             })?);
         }
-        let Some(drive) = drive.as_mut() else { continue };
+        let Some(drive) = drive.as_mut() else {
+            continue;
+        };
         drive.render(index * FRAME_STEP, &mut rgb, &mut boxes);
-        let file = format!("drive-{:05}-{:03}.jpg", args.seed + number, index * FRAME_STEP);
+        let file = format!(
+            "drive-{:05}-{:03}.jpg",
+            args.seed + number,
+            index * FRAME_STEP
+        );
         write_jpeg(&images.join(&file), &rgb, args.width, args.height)?;
         // A set of a few frames needs a validation part too.
         let is_val = number % VAL_EVERY == VAL_EVERY - 1 || frame + 1 == args.frames;
@@ -109,7 +122,11 @@ pub fn run(args: &RenderDriveArgs) -> Result<(), RenderDriveError> {
     }
     let path = args.out.join("dataset.toml");
     std::fs::write(&path, DESCRIPTION).map_err(|e| write_error(&path, e))?;
-    println!("{}: {} pictures of rendered drives", args.out.display(), args.frames);
+    println!(
+        "{}: {} pictures of rendered drives",
+        args.out.display(),
+        args.frames
+    );
     Ok(())
 }
 
@@ -163,12 +180,23 @@ mod tests {
     fn the_set_is_read_back() {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("drives");
-        let args = RenderDriveArgs { out: out.clone(), frames: 5, seed: 3, width: 160, height: 96 };
+        let args = RenderDriveArgs {
+            out: out.clone(),
+            frames: 5,
+            seed: 3,
+            width: 160,
+            height: 96,
+        };
         run(&args).unwrap();
         let load = |split| Dataset::load(&out, split, LoadOptions::TRAINING).unwrap();
         let (train, val) = (load(Split::Train), load(Split::Val));
         assert_eq!((train.images.len(), val.images.len()), (4, 1));
-        assert_eq!(train.skipped_count + val.skipped_count, 0, "{}", train.summary());
+        assert_eq!(
+            train.skipped_count + val.skipped_count,
+            0,
+            "{}",
+            train.summary()
+        );
         assert!(train.description.labelled.iter().all(|&l| l));
         assert!(train.boxes_by_class().iter().sum::<u64>() > 0);
         assert!(matches!(run(&args), Err(RenderDriveError::NotEmpty(_))));

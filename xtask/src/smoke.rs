@@ -61,8 +61,10 @@ pub enum SmokeError {
 pub fn run(args: &SmokeArgs) -> Result<(), SmokeError> {
     let root = workspace::target_dir()?.join("smoke");
     if root.exists() {
-        std::fs::remove_dir_all(&root)
-            .map_err(|e| SmokeError::File { path: root.clone(), reason: e.to_string() })?;
+        std::fs::remove_dir_all(&root).map_err(|e| SmokeError::File {
+            path: root.clone(),
+            reason: e.to_string(),
+        })?;
     }
     let data = root.join("drives");
     render_drive::run(&RenderDriveArgs {
@@ -75,7 +77,10 @@ pub fn run(args: &SmokeArgs) -> Result<(), SmokeError> {
     let mut job = TrainAndExportArgs {
         data: vec![data],
         out: root.join("model"),
-        input: InputSize { height: 96, width: 160 },
+        input: InputSize {
+            height: 96,
+            width: 160,
+        },
         device: Device::Cpu,
         epochs: None,
         minutes: Some(args.minutes / 2.0),
@@ -99,8 +104,13 @@ pub fn run(args: &SmokeArgs) -> Result<(), SmokeError> {
     let events = events(&log)?;
     check_resumed(&before, &steps(&events))?;
     check_loss(&events)?;
-    if !events.iter().any(|e| matches!(e, TrainEvent::Note { text } if text.contains("integer reference"))) {
-        return Err(SmokeError::Wrong("the export did not verify the network".into()));
+    if !events
+        .iter()
+        .any(|e| matches!(e, TrainEvent::Note { text } if text.contains("integer reference")))
+    {
+        return Err(SmokeError::Wrong(
+            "the export did not verify the network".into(),
+        ));
     }
     check_model(&job.out)?;
     println!("smoke test passed: trained, resumed, exported, verified and run");
@@ -108,13 +118,21 @@ pub fn run(args: &SmokeArgs) -> Result<(), SmokeError> {
 }
 
 fn events(path: &Path) -> Result<Vec<TrainEvent>, SmokeError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|e| SmokeError::File { path: path.into(), reason: e.to_string() })?;
+    let text = std::fs::read_to_string(path).map_err(|e| SmokeError::File {
+        path: path.into(),
+        reason: e.to_string(),
+    })?;
     Ok(text.lines().filter_map(TrainEvent::from_line).collect())
 }
 
 fn steps(events: &[TrainEvent]) -> Vec<u64> {
-    let step = |e: &TrainEvent| if let TrainEvent::Step { step, .. } = e { Some(*step) } else { None };
+    let step = |e: &TrainEvent| {
+        if let TrainEvent::Step { step, .. } = e {
+            Some(*step)
+        } else {
+            None
+        }
+    };
     events.iter().filter_map(step).collect()
 }
 
@@ -124,29 +142,48 @@ fn check_resumed(before: &[u64], all: &[u64]) -> Result<(), SmokeError> {
         return Err(SmokeError::Wrong("a run told of no step".into()));
     };
     if next <= last || !all.is_sorted() {
-        return Err(SmokeError::Wrong(format!("resumed at step {next} after step {last}")));
+        return Err(SmokeError::Wrong(format!(
+            "resumed at step {next} after step {last}"
+        )));
     }
     println!("resumed at step {next} after step {last}");
     Ok(())
 }
 
 fn check_loss(events: &[TrainEvent]) -> Result<(), SmokeError> {
-    let loss = |e: &TrainEvent| if let TrainEvent::Step { loss, .. } = e { Some(*loss) } else { None };
+    let loss = |e: &TrainEvent| {
+        if let TrainEvent::Step { loss, .. } = e {
+            Some(*loss)
+        } else {
+            None
+        }
+    };
     let losses: Vec<f64> = events.iter().filter_map(loss).collect();
     let count = LOSS_STEPS.min(losses.len() / 2).max(1);
     let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len().max(1) as f64;
     let first = mean(losses.get(..count).unwrap_or_default());
-    let last = mean(losses.get(losses.len().saturating_sub(count)..).unwrap_or_default());
+    let last = mean(
+        losses
+            .get(losses.len().saturating_sub(count)..)
+            .unwrap_or_default(),
+    );
     println!("loss {first:.3} at first, {last:.3} at last");
     // Written so that a loss that is not a number fails, too.
-    if last < 0.95 * first { Ok(()) } else {
-        Err(SmokeError::Wrong(format!("the loss did not fall: {first:.3} at first, {last:.3} at last")))
+    if last < 0.95 * first {
+        Ok(())
+    } else {
+        Err(SmokeError::Wrong(format!(
+            "the loss did not fall: {first:.3} at first, {last:.3} at last"
+        )))
     }
 }
 
 /// The firmware takes the model and looks at a picture with it.
 fn check_model(dir: &Path) -> Result<(), SmokeError> {
-    let options = DetectorOptions { score_min: Some(0.05), threads: 1 };
+    let options = DetectorOptions {
+        score_min: Some(0.05),
+        threads: 1,
+    };
     let mut detector = Detector::load(dir, &options)?;
     let config = DriveConfig::default();
     let (width, height) = (config.width, config.height);
@@ -156,7 +193,13 @@ fn check_model(dir: &Path) -> Result<(), SmokeError> {
     let picture = Picture::new(PixelFormat::Rgb8, width, height, 3 * width as usize, &rgb)
         .map_err(|e| wrong(&e))?;
     let mut found = heapless::Vec::new();
-    detector.detect(&picture, &mut found).map_err(|e| wrong(&e))?;
-    println!("{}: {} detections on the drive's first frame", detector.model_id(), found.len());
+    detector
+        .detect(&picture, &mut found)
+        .map_err(|e| wrong(&e))?;
+    println!(
+        "{}: {} detections on the drive's first frame",
+        detector.model_id(),
+        found.len()
+    );
     Ok(())
 }

@@ -164,7 +164,10 @@ pub fn run(args: EvaluateArgs) -> Result<(), EvaluateError> {
 /// Shows all images of `dataset` to the model in folder `model`, `threads` at a time.
 pub fn measure(model: &Path, dataset: &Dataset, threads: u8) -> Result<Evaluated, EvaluateError> {
     let detectors = detectors(model, threads)?;
-    evaluate(dataset, &mut detectors.into_iter().map(worker).collect::<Vec<_>>())
+    evaluate(
+        dataset,
+        &mut detectors.into_iter().map(worker).collect::<Vec<_>>(),
+    )
 }
 
 /// One detector a thread, which report all that is worth a place on the curves.

@@ -34,7 +34,10 @@ pub(super) fn card(name: &str, network: &Network, training: &Training, onnx: &[u
     ModelCard {
         format: 1,
         name: name.into(),
-        classes: ObjectClass::ALL.iter().map(|c| c.name().to_string()).collect(),
+        classes: ObjectClass::ALL
+            .iter()
+            .map(|c| c.name().to_string())
+            .collect(),
         input: InputSpec {
             tensor: INPUT.into(),
             height: network.input_height as u32,
@@ -68,8 +71,11 @@ pub(super) fn set_file(card: &mut ModelCard, onnx: &[u8]) {
 /// What a card keeps of an evaluation, to four digits.
 pub(super) fn set_metrics(metrics: &Metrics) -> SetMetrics {
     let round = |v: f64| (v * 1e4).round() / 1e4;
-    let mut kept =
-        SetMetrics { map: round(metrics.map), map50: round(metrics.map50), ..SetMetrics::default() };
+    let mut kept = SetMetrics {
+        map: round(metrics.map),
+        map50: round(metrics.map50),
+        ..SetMetrics::default()
+    };
     for (class, figures) in &metrics.per_class {
         if figures.ap != ABSENT {
             kept.ap.insert(class.name().into(), round(figures.ap));

@@ -44,7 +44,9 @@ pub enum ExportError {
     #[error(transparent)]
     Place(#[from] PlaceError),
     /// Quantization has spoilt the model.
-    #[error("mAP falls from {float:.3} to {int8:.3} by quantization, more than {MAP_LOSS_MAX}: the model is not exported; train longer, or export it all the same with --force --resume")]
+    #[error(
+        "mAP falls from {float:.3} to {int8:.3} by quantization, more than {MAP_LOSS_MAX}: the model is not exported; train longer, or export it all the same with --force --resume"
+    )]
     MapLoss {
         /// mAP in float.
         float: f64,
@@ -100,7 +102,9 @@ pub fn export(export: &Export<'_>, tell: &mut dyn FnMut(TrainEvent)) -> Result<(
     add_metrics(&mut card, &measured);
     place::write(&int8, &card, &bytes)?;
     place::install(&int8, &export.job.out)?;
-    tell(TrainEvent::Done { out: export.job.out.clone() });
+    tell(TrainEvent::Done {
+        out: export.job.out.clone(),
+    });
     Ok(())
 }
 
@@ -128,7 +132,12 @@ fn measure_all(
         let mut run = |model, precision| -> Result<_, ExportError> {
             let evaluated = measure(model, &dataset, threads)?;
             let Metrics { map, map50, .. } = evaluated.evaluator.finish();
-            tell(TrainEvent::Evaluated { set: set.clone(), precision, map, map50 });
+            tell(TrainEvent::Evaluated {
+                set: set.clone(),
+                precision,
+                map,
+                map50,
+            });
             Ok(evaluated)
         };
         let float = run(float, Precision::Float)?;
@@ -160,13 +169,17 @@ fn compare(
         tell(TrainEvent::Note { text });
         return Ok(());
     }
-    let text = format!("all validation images together: mAP {float:.4} in float, {int8:.4} in int8");
+    let text =
+        format!("all validation images together: mAP {float:.4} in float, {int8:.4} in int8");
     tell(TrainEvent::Note { text });
     if float - int8 <= MAP_LOSS_MAX {
         return Ok(());
     }
     if job.force {
-        let text = format!("exported by force: quantization costs {:.3} mAP", float - int8);
+        let text = format!(
+            "exported by force: quantization costs {:.3} mAP",
+            float - int8
+        );
         tell(TrainEvent::Note { text });
         return Ok(());
     }

@@ -13,19 +13,28 @@ pub struct PlaceError {
 }
 
 fn failed(path: &Path, reason: impl std::fmt::Display) -> PlaceError {
-    PlaceError { path: path.to_path_buf(), reason: reason.to_string() }
+    PlaceError {
+        path: path.to_path_buf(),
+        reason: reason.to_string(),
+    }
 }
 
 /// Last part of a folder's path.
 pub(super) fn name(dir: &Path) -> String {
-    dir.file_name().unwrap_or(dir.as_os_str()).to_string_lossy().into_owned()
+    dir.file_name()
+        .unwrap_or(dir.as_os_str())
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// Writes card and network into `dir`, which is made if need be.
 pub(super) fn write(dir: &Path, card: &ModelCard, onnx: &[u8]) -> Result<(), PlaceError> {
     std::fs::create_dir_all(dir).map_err(|e| failed(dir, e))?;
     let text = toml::to_string_pretty(card).map_err(|e| failed(&dir.join(CARD_FILE), e))?;
-    for (file, bytes) in [(card.onnx.file.as_str(), onnx), (CARD_FILE, text.as_bytes())] {
+    for (file, bytes) in [
+        (card.onnx.file.as_str(), onnx),
+        (CARD_FILE, text.as_bytes()),
+    ] {
         let path = dir.join(file);
         std::fs::write(&path, bytes).map_err(|e| failed(&path, e))?;
     }

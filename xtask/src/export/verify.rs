@@ -1,7 +1,7 @@
 //! Whether the written file means what was meant: the engine's integers against plain loops.
 
-use crate::quantize::{Int8Network, QuantizeError, reference};
 use crate::network::INPUT;
+use crate::quantize::{Int8Network, QuantizeError, reference};
 use tract_onnx::prelude::*;
 
 /// Share of outputs that may differ, by one step: the engine rounds a sum that lies within
@@ -18,7 +18,9 @@ pub enum VerifyError {
     #[error("the engine refuses the exported network: {0}; this is a bug in the export")]
     Engine(String),
     /// The two disagree.
-    #[error("the exported network disagrees with its integer reference: {differing} of {outputs} outputs, by up to {steps_max} steps; this is a bug in the export or the engine")]
+    #[error(
+        "the exported network disagrees with its integer reference: {differing} of {outputs} outputs, by up to {steps_max} steps; this is a bug in the export or the engine"
+    )]
     Differs {
         /// Outputs compared.
         outputs: usize,
@@ -42,10 +44,15 @@ pub struct Agreement {
 /// `[3, height, width]`, and compares every output.
 pub fn verify(int8: &Int8Network, onnx: &[u8], pixels: &[u8]) -> Result<Agreement, VerifyError> {
     let expected = reference::run(int8, pixels)?;
-    let found = run_engine(int8, onnx, pixels).map_err(|e| VerifyError::Engine(format!("{e:#}")))?;
+    let found =
+        run_engine(int8, onnx, pixels).map_err(|e| VerifyError::Engine(format!("{e:#}")))?;
     let mut agreement = Agreement::default();
     let mut steps_max = 0;
-    let names = int8.network().heads.iter().flat_map(|head| [&head.scores, &head.boxes]);
+    let names = int8
+        .network()
+        .heads
+        .iter()
+        .flat_map(|head| [&head.scores, &head.boxes]);
     for ((name, expected), found) in names.zip(&expected).zip(&found) {
         let scale = int8.tensor(name)?.scale;
         let same_length = expected.len() == found.len();
@@ -59,7 +66,11 @@ pub fn verify(int8: &Int8Network, onnx: &[u8], pixels: &[u8]) -> Result<Agreemen
     }
     let Agreement { outputs, differing } = agreement;
     if steps_max > 1 || differing as f64 > DIFFERING_SHARE_MAX * outputs as f64 {
-        return Err(VerifyError::Differs { outputs, differing, steps_max });
+        return Err(VerifyError::Differs {
+            outputs,
+            differing,
+            steps_max,
+        });
     }
     Ok(agreement)
 }
@@ -67,7 +78,10 @@ pub fn verify(int8: &Int8Network, onnx: &[u8], pixels: &[u8]) -> Result<Agreemen
 fn run_engine(int8: &Int8Network, onnx: &[u8], pixels: &[u8]) -> TractResult<Vec<Vec<f32>>> {
     let network = int8.network();
     let input = int8.tensor(INPUT)?;
-    let values: Vec<f32> = pixels.iter().map(|&pixel| input.dequantize(pixel)).collect();
+    let values: Vec<f32> = pixels
+        .iter()
+        .map(|&pixel| input.dequantize(pixel))
+        .collect();
     let shape = [1, 3, network.input_height, network.input_width];
     let model = tract_onnx::onnx().model_for_read(&mut std::io::Cursor::new(onnx))?;
     let model = model.into_optimized()?.into_runnable()?;

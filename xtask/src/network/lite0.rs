@@ -62,7 +62,11 @@ fn conv_norm(weight: &str, norm: &str, inputs: usize, outputs: usize) -> Conv {
 
 /// Returns the names of the layers at strides 8, 16 and 32.
 fn body(b: &mut Builder) -> Vec<String> {
-    let stem = Conv { kernel: 3, stride: 2, ..conv_norm("_conv_stem", "_bn0", 3, 32) };
+    let stem = Conv {
+        kernel: 3,
+        stride: 2,
+        ..conv_norm("_conv_stem", "_bn0", 3, 32)
+    };
     let mut last = b.conv("stem", INPUT, stem);
     let (mut block, mut taps) = (0, Vec::new());
     for (stage, (expansion, kernel, stride, channels, repeats)) in STAGES.into_iter().enumerate() {
@@ -97,10 +101,22 @@ fn inverted_residual(
         last = b.conv(&layer("expand"), &last, conv);
     }
     let conv = conv_norm(&weight("_depthwise_conv"), &weight("_bn1"), wide, wide);
-    let conv = Conv { kernel, stride, groups: wide, ..conv };
+    let conv = Conv {
+        kernel,
+        stride,
+        groups: wide,
+        ..conv
+    };
     last = b.conv(&layer("depthwise"), &last, conv);
     let conv = conv_norm(&weight("_project_conv"), &weight("_bn2"), wide, channels);
-    last = b.conv(&layer("project"), &last, Conv { activation: Activation::None, ..conv });
+    last = b.conv(
+        &layer("project"),
+        &last,
+        Conv {
+            activation: Activation::None,
+            ..conv
+        },
+    );
     if stride == 1 && inputs == channels {
         last = b.add(&layer("add"), &last, input);
     }
@@ -121,11 +137,20 @@ fn separable(
     let depthwise = Conv {
         kernel,
         groups: c,
-        ..conv_norm(&format!("{weight}.depthwise"), &format!("{norm}.depthwise_norm"), c, c)
+        ..conv_norm(
+            &format!("{weight}.depthwise"),
+            &format!("{norm}.depthwise_norm"),
+            c,
+            c,
+        )
     };
     let last = b.conv(&format!("{name}.depthwise"), input, depthwise);
-    let pointwise =
-        conv_norm(&format!("{weight}.pointwise"), &format!("{norm}.pointwise_norm"), c, c);
+    let pointwise = conv_norm(
+        &format!("{weight}.pointwise"),
+        &format!("{norm}.pointwise_norm"),
+        c,
+        c,
+    );
     b.conv(&format!("{name}.pointwise"), &last, pointwise)
 }
 
@@ -136,7 +161,12 @@ fn pyramid(b: &mut Builder, features: &[String]) -> Vec<String> {
         let name = format!("pyramid{}", index + 3);
         let channels = b.shape(feature)[0];
         let lateral = format!("{name}.lateral");
-        let conv = conv_norm(&lateral, &format!("{lateral}_norm"), channels, HEAD_CHANNELS);
+        let conv = conv_norm(
+            &lateral,
+            &format!("{lateral}_norm"),
+            channels,
+            HEAD_CHANNELS,
+        );
         let mut last = b.conv(&lateral, feature, conv);
         if let Some(coarser) = levels.last() {
             let up = b.upsample2(&format!("{name}.up"), coarser);
@@ -162,13 +192,23 @@ fn heads(b: &mut Builder, level: &str, stride: u32, anchors: &[[f32; 2]]) {
         let conv = Conv {
             bias: Bias::Plain(format!("head.{tower}_bias")),
             activation: Activation::None,
-            ..conv_norm(&format!("head.{tower}"), "", HEAD_CHANNELS, channels * anchors.len())
+            ..conv_norm(
+                &format!("head.{tower}"),
+                "",
+                HEAD_CHANNELS,
+                channels * anchors.len(),
+            )
         };
         b.conv(&format!("{tower}_{stride}"), &last, conv)
     };
     let scores = output("scores", ObjectClass::COUNT);
     let boxes = output("boxes", 4);
-    b.head(Head { scores, boxes, stride, anchors: anchors.to_vec() });
+    b.head(Head {
+        scores,
+        boxes,
+        stride,
+        anchors: anchors.to_vec(),
+    });
 }
 
 #[cfg(test)]
@@ -196,7 +236,11 @@ mod tests {
         let net = detector(64, 64);
         let mut known = vec![INPUT.to_string()];
         for layer in &net.layers {
-            assert!(layer.inputs.iter().all(|i| known.contains(i)), "{}", layer.name);
+            assert!(
+                layer.inputs.iter().all(|i| known.contains(i)),
+                "{}",
+                layer.name
+            );
             known.push(layer.name.clone());
         }
     }

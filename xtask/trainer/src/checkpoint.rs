@@ -32,7 +32,9 @@ pub enum CheckpointError {
         source: tch::TchError,
     },
     /// The checkpoint is of another run.
-    #[error("{path}: {reason}; start anew without --resume, or give the options of the run that made it")]
+    #[error(
+        "{path}: {reason}; start anew without --resume, or give the options of the run that made it"
+    )]
     Other {
         /// The file.
         path: PathBuf,
@@ -97,7 +99,10 @@ pub fn save(
             tensors.push((format!("{group}/{name}"), plain));
         }
     }
-    let torch = |source| CheckpointError::Torch { path: path.clone(), source };
+    let torch = |source| CheckpointError::Torch {
+        path: path.clone(),
+        source,
+    };
     Tensor::write_safetensors(&tensors, &path).map_err(torch)?;
     sync(&path)?;
     let temporary = folder.join(format!("{STATE}.partial"));
@@ -119,15 +124,22 @@ pub fn save(
 fn sync(path: &Path) -> Result<(), CheckpointError> {
     std::fs::File::open(path)
         .and_then(|file| file.sync_all())
-        .map_err(|source| CheckpointError::File { path: path.to_path_buf(), source })
+        .map_err(|source| CheckpointError::File {
+            path: path.to_path_buf(),
+            source,
+        })
 }
 
 fn read_state(folder: &Path) -> Result<State, CheckpointError> {
     let path = folder.join(STATE);
-    let text = std::fs::read_to_string(&path)
-        .map_err(|source| CheckpointError::File { path: path.clone(), source })?;
-    serde_json::from_str(&text)
-        .map_err(|e| CheckpointError::Other { path, reason: e.to_string() })
+    let text = std::fs::read_to_string(&path).map_err(|source| CheckpointError::File {
+        path: path.clone(),
+        source,
+    })?;
+    serde_json::from_str(&text).map_err(|e| CheckpointError::Other {
+        path,
+        reason: e.to_string(),
+    })
 }
 
 /// Reads the checkpoint in `folder` into `model` and `optimizer`, which must be of a run with
@@ -140,19 +152,28 @@ pub fn load(
 ) -> Result<State, CheckpointError> {
     let state = read_state(folder)?;
     let path = folder.join(&state.tensors);
-    let other = |reason: String| CheckpointError::Other { path: path.clone(), reason };
+    let other = |reason: String| CheckpointError::Other {
+        path: path.clone(),
+        reason,
+    };
     let key = |s: &State| (s.seed, s.batch, s.input);
     if key(&state) != key(run) {
         let (was, is) = (key(&state), key(run));
-        return Err(other(format!("it was made with seed, batch and input {was:?}, now {is:?}")));
+        return Err(other(format!(
+            "it was made with seed, batch and input {was:?}, now {is:?}"
+        )));
     }
-    let tensors = Tensor::read_safetensors(&path)
-        .map_err(|source| CheckpointError::Torch { path: path.clone(), source })?;
+    let tensors = Tensor::read_safetensors(&path).map_err(|source| CheckpointError::Torch {
+        path: path.clone(),
+        source,
+    })?;
     let mut tensors: BTreeMap<String, Tensor> = tensors.into_iter().collect();
     for (group, map) in groups(model, optimizer) {
         for (name, own) in map.iter_mut() {
             let key = format!("{group}/{name}");
-            let tensor = tensors.remove(&key).ok_or_else(|| other(format!("it lacks {key}")))?;
+            let tensor = tensors
+                .remove(&key)
+                .ok_or_else(|| other(format!("it lacks {key}")))?;
             if tensor.size() != own.size() {
                 return Err(other(format!("{key} has another shape")));
             }

@@ -32,7 +32,10 @@ pub fn choose(wanted: train_job::Device) -> Result<Device, DeviceError> {
         note(format!("training on the CPU: {reason}"));
         return Ok(Device::Cpu);
     }
-    Err(DeviceError { wanted, reason: format!("{reason}; use --device cpu to train without") })
+    Err(DeviceError {
+        wanted,
+        reason: format!("{reason}; use --device cpu to train without"),
+    })
 }
 
 /// Loads libtorch's CUDA part. The linker drops the library, because no symbol of it is

@@ -10,7 +10,10 @@ static LOG: OnceLock<Mutex<File>> = OnceLock::new();
 
 /// From here on events are appended to [`EVENT_LOG`] in `work`, too.
 pub fn log_to(work: &Path) -> std::io::Result<()> {
-    let file = std::fs::OpenOptions::new().create(true).append(true).open(work.join(EVENT_LOG))?;
+    let file = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(work.join(EVENT_LOG))?;
     let _ = LOG.set(Mutex::new(file));
     Ok(())
 }

@@ -27,7 +27,14 @@ pub fn export(run: &mut Run) -> Result<(), ExportError> {
     let training = crate::card::training(run);
     let network = run.model.network();
     let (job, weights, ranges, pixels) = (&run.job, &weights, &ranges, &pixels);
-    let export = Export { job, network, weights, ranges, pixels, training };
+    let export = Export {
+        job,
+        network,
+        weights,
+        ranges,
+        pixels,
+        training,
+    };
     finish(&export, &mut |event| send(&event))
 }
 
@@ -43,7 +50,12 @@ fn use_average(run: &mut Run) {
 
 fn numbers(tensor: &Tensor) -> Vec<f32> {
     let plain = no_grad(|| {
-        tensor.detach().to_device(tch::Device::Cpu).to_kind(Kind::Float).contiguous().view(-1)
+        tensor
+            .detach()
+            .to_device(tch::Device::Cpu)
+            .to_kind(Kind::Float)
+            .contiguous()
+            .view(-1)
     });
     let mut values = vec![0.0; plain.numel()];
     let count = values.len();
@@ -60,7 +72,10 @@ fn folded(model: &Model) -> Result<FoldedWeights, QuantizeError> {
         let Op::Conv(conv) = &layer.op else { continue };
         let weight = parameter(&format!("{}.weight", conv.weight));
         let weights = match &conv.bias {
-            Bias::Plain(bias) => ConvWeights { weight, bias: parameter(bias) },
+            Bias::Plain(bias) => ConvWeights {
+                weight,
+                bias: parameter(bias),
+            },
             Bias::Norm(norm) => fold_norm(
                 &weight,
                 &parameter(&format!("{norm}.weight")),
@@ -81,8 +96,13 @@ fn calibrate(run: &Run) -> Result<(Ranges, Vec<u8>), QuantizeError> {
     let input = (run.job.input_height, run.job.input_width);
     let mut observer = Observer::new(run.model.network(), Method::default());
     let mut last = Vec::new();
-    let images =
-        calibration_pixels(run.set.clone(), &grid, input, run.job.seed, CALIBRATION_IMAGES);
+    let images = calibration_pixels(
+        run.set.clone(),
+        &grid,
+        input,
+        run.job.seed,
+        CALIBRATION_IMAGES,
+    );
     for pixels in images {
         let shape = [1, 3, i64::from(input.0), i64::from(input.1)];
         let tensor = Tensor::from_slice(&pixels).reshape(shape);

@@ -98,7 +98,10 @@ impl Loss {
         }
         let shape = [targets.len() as i64, anchors as i64, CLASSES as i64];
         let tensor = |v: &[u8]| {
-            Tensor::from_slice(v).reshape(shape).to_device(self.device).to_kind(Kind::Float)
+            Tensor::from_slice(v)
+                .reshape(shape)
+                .to_device(self.device)
+                .to_kind(Kind::Float)
         };
         let (truth, counted) = (tensor(&truth), tensor(&counted));
         // log-sum form: exact for large logits of either sign.
@@ -125,14 +128,18 @@ impl Loss {
             return codes.sum(Kind::Float) * 0.0;
         }
         let index = Tensor::from_slice(&index).to_device(self.device);
-        let truth = Tensor::from_slice(&boxes).reshape([-1, 4]).to_device(self.device);
+        let truth = Tensor::from_slice(&boxes)
+            .reshape([-1, 4])
+            .to_device(self.device);
         let codes = codes.reshape([-1, 4]).index_select(0, &index);
         let anchors = self.anchors.index_select(0, &index.remainder(anchors));
         match self.kind {
             BoxLoss::Giou => giou_loss(&decode(&codes, &anchors), &truth),
-            BoxLoss::SmoothL1 => {
-                codes.smooth_l1_loss(&encode(&truth, &anchors), tch::Reduction::Sum, SMOOTH_L1_BETA)
-            }
+            BoxLoss::SmoothL1 => codes.smooth_l1_loss(
+                &encode(&truth, &anchors),
+                tch::Reduction::Sum,
+                SMOOTH_L1_BETA,
+            ),
         }
     }
 }
@@ -146,14 +153,20 @@ fn decode(codes: &Tensor, anchors: &Tensor) -> Tensor {
     let (aw, ah) = (column(anchors, 2), column(anchors, 3));
     let x = column(anchors, 0) + column(codes, 0) * &aw;
     let y = column(anchors, 1) + column(codes, 1) * &ah;
-    let size = codes.narrow(1, 2, 2).clamp(-LOG_SIZE_MAX, LOG_SIZE_MAX).exp();
+    let size = codes
+        .narrow(1, 2, 2)
+        .clamp(-LOG_SIZE_MAX, LOG_SIZE_MAX)
+        .exp();
     let (w, h) = (column(&size, 0) * aw * 0.5, column(&size, 1) * ah * 0.5);
     Tensor::cat(&[&x - &w, &y - &h, x + w, y + h], 1)
 }
 
 fn encode(boxes: &Tensor, anchors: &Tensor) -> Tensor {
     let (aw, ah) = (column(anchors, 2), column(anchors, 3));
-    let (w, h) = (column(boxes, 2) - column(boxes, 0), column(boxes, 3) - column(boxes, 1));
+    let (w, h) = (
+        column(boxes, 2) - column(boxes, 0),
+        column(boxes, 3) - column(boxes, 1),
+    );
     let x = (column(boxes, 0) + column(boxes, 2)) * 0.5 - column(anchors, 0);
     let y = (column(boxes, 1) + column(boxes, 3)) * 0.5 - column(anchors, 1);
     Tensor::cat(&[x / &aw, y / &ah, (w / aw).log(), (h / ah).log()], 1)
@@ -163,8 +176,18 @@ fn encode(boxes: &Tensor, anchors: &Tensor) -> Tensor {
 fn giou_loss(a: &Tensor, b: &Tensor) -> Tensor {
     let area = |t: &Tensor| (column(t, 2) - column(t, 0)) * (column(t, 3) - column(t, 1));
     let extent = |low: Tensor, high: Tensor| (high - low).clamp_min(0.0);
-    let inner = |i| extent(column(a, i).maximum(&column(b, i)), column(a, i + 2).minimum(&column(b, i + 2)));
-    let outer = |i| extent(column(a, i).minimum(&column(b, i)), column(a, i + 2).maximum(&column(b, i + 2)));
+    let inner = |i| {
+        extent(
+            column(a, i).maximum(&column(b, i)),
+            column(a, i + 2).minimum(&column(b, i + 2)),
+        )
+    };
+    let outer = |i| {
+        extent(
+            column(a, i).minimum(&column(b, i)),
+            column(a, i + 2).maximum(&column(b, i + 2)),
+        )
+    };
     let shared = inner(0) * inner(1);
     let union = area(a) + area(b) - &shared + 1e-6;
     let hull: Tensor = outer(0) * outer(1) + 1e-6;

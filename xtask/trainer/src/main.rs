@@ -25,7 +25,10 @@ fn main() -> ExitCode {
         eprintln!("usage: trainer JOB.json; `cargo xtask train-and-export` writes the job");
         return ExitCode::from(2);
     };
-    match TrainJob::read(path.as_ref()).map_err(train::TrainError::from).and_then(train::run) {
+    match TrainJob::read(path.as_ref())
+        .map_err(train::TrainError::from)
+        .and_then(train::run)
+    {
         Ok(train::Outcome::Exported) => ExitCode::SUCCESS,
         Ok(train::Outcome::Interrupted) => ExitCode::from(130),
         Err(error) => {

@@ -18,7 +18,9 @@ pub enum ModelError {
     #[error("torch: {0}")]
     Torch(#[from] tch::TchError),
     /// A tensor of the file has another shape than the network.
-    #[error("{name} has shape {found:?} in the file, the network wants {expected:?}; is it EfficientNet-Lite0?")]
+    #[error(
+        "{name} has shape {found:?} in the file, the network wants {expected:?}; is it EfficientNet-Lite0?"
+    )]
     Shape {
         /// Name of the tensor.
         name: String,
@@ -63,14 +65,23 @@ pub enum Mode {
 
 /// In memory as batch, row, column, channel: depthwise convolutions on a CPU are much faster.
 pub fn channels_last(tensor: &Tensor) -> Tensor {
-    tensor.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2])
+    tensor
+        .permute([0, 2, 3, 1])
+        .contiguous()
+        .permute([0, 3, 1, 2])
 }
 
 impl Model {
     /// A network with random weights.
     pub fn new(network: Network, device: Device, compute: Kind) -> Self {
         let (parameters, statistics) = (BTreeMap::new(), BTreeMap::new());
-        let mut model = Self { network, parameters, statistics, device, compute };
+        let mut model = Self {
+            network,
+            parameters,
+            statistics,
+            device,
+            compute,
+        };
         let convs: Vec<Conv> = model.convs().cloned().collect();
         for conv in &convs {
             model.initialise(conv);
@@ -79,10 +90,13 @@ impl Model {
     }
 
     fn convs(&self) -> impl Iterator<Item = &Conv> {
-        self.network.layers.iter().filter_map(|layer| match &layer.op {
-            Op::Conv(conv) => Some(conv),
-            Op::Add | Op::Upsample2 => None,
-        })
+        self.network
+            .layers
+            .iter()
+            .filter_map(|layer| match &layer.op {
+                Op::Conv(conv) => Some(conv),
+                Op::Add | Op::Upsample2 => None,
+            })
     }
 
     fn initialise(&mut self, conv: &Conv) {
@@ -100,12 +114,15 @@ impl Model {
         }
         match &conv.bias {
             Bias::Norm(norm) => {
-                self.parameters.insert(format!("{norm}.weight"), Tensor::ones([n], options));
-                self.parameters.insert(format!("{norm}.bias"), Tensor::zeros([n], options));
+                self.parameters
+                    .insert(format!("{norm}.weight"), Tensor::ones([n], options));
+                self.parameters
+                    .insert(format!("{norm}.bias"), Tensor::zeros([n], options));
                 let mean = Tensor::zeros([n], options);
                 self.statistics.insert(format!("{norm}.running_mean"), mean);
                 let variance = Tensor::ones([n], options);
-                self.statistics.insert(format!("{norm}.running_var"), variance);
+                self.statistics
+                    .insert(format!("{norm}.running_var"), variance);
             }
             Bias::Plain(bias) => {
                 let prior = if bias.contains("scores") {
@@ -113,7 +130,8 @@ impl Model {
                 } else {
                     0.0
                 };
-                self.parameters.insert(bias.clone(), Tensor::full([n], prior, options));
+                self.parameters
+                    .insert(bias.clone(), Tensor::full([n], prior, options));
             }
         }
     }
@@ -126,10 +144,16 @@ impl Model {
             if !name.starts_with('_') {
                 continue;
             }
-            let tensor = file.get(name).ok_or_else(|| ModelError::Missing(name.clone()))?;
+            let tensor = file
+                .get(name)
+                .ok_or_else(|| ModelError::Missing(name.clone()))?;
             if tensor.size() != own.size() {
                 let (found, expected) = (tensor.size(), own.size());
-                return Err(ModelError::Shape { name: name.clone(), found, expected });
+                return Err(ModelError::Shape {
+                    name: name.clone(),
+                    found,
+                    expected,
+                });
             }
             no_grad(|| own.copy_(&tensor.to_kind(Kind::Float)));
             loaded += 1;
@@ -211,8 +235,14 @@ impl Model {
             Bias::Norm(_) => None,
         };
         let groups = conv.groups as i64;
-        let mut out =
-            input.conv2d(&weight, bias.as_ref(), [stride, stride], [pad, pad], [1, 1], groups);
+        let mut out = input.conv2d(
+            &weight,
+            bias.as_ref(),
+            [stride, stride],
+            [pad, pad],
+            [1, 1],
+            groups,
+        );
         if let Bias::Norm(norm) = &conv.bias {
             out = out.batch_norm(
                 Some(&self.parameters[&format!("{norm}.weight")]),
@@ -238,8 +268,21 @@ impl Model {
             let batch = output.size()[0];
             output.permute([0, 2, 3, 1]).reshape([batch, -1, numbers])
         };
-        let scores: Vec<Tensor> = self.network.heads.iter().map(|h| flat(&h.scores, 8)).collect();
-        let boxes: Vec<Tensor> = self.network.heads.iter().map(|h| flat(&h.boxes, 4)).collect();
-        Outputs { scores: Tensor::cat(&scores, 1), boxes: Tensor::cat(&boxes, 1) }
+        let scores: Vec<Tensor> = self
+            .network
+            .heads
+            .iter()
+            .map(|h| flat(&h.scores, 8))
+            .collect();
+        let boxes: Vec<Tensor> = self
+            .network
+            .heads
+            .iter()
+            .map(|h| flat(&h.boxes, 4))
+            .collect();
+        Outputs {
+            scores: Tensor::cat(&scores, 1),
+            boxes: Tensor::cat(&boxes, 1),
+        }
     }
 }

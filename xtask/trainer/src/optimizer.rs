@@ -33,9 +33,22 @@ pub struct Optimizer {
 impl Optimizer {
     /// A fresh state for `parameters`.
     pub fn new(parameters: &BTreeMap<String, Tensor>) -> Self {
-        let zeros = || parameters.iter().map(|(n, p)| (n.clone(), p.detach().zeros_like())).collect();
-        let copies = parameters.iter().map(|(n, p)| (n.clone(), p.detach().copy())).collect();
-        Self { first: zeros(), second: zeros(), average: copies, steps: 0 }
+        let zeros = || {
+            parameters
+                .iter()
+                .map(|(n, p)| (n.clone(), p.detach().zeros_like()))
+                .collect()
+        };
+        let copies = parameters
+            .iter()
+            .map(|(n, p)| (n.clone(), p.detach().copy()))
+            .collect();
+        Self {
+            first: zeros(),
+            second: zeros(),
+            average: copies,
+            steps: 0,
+        }
     }
 
     /// One step along the gradients that `backward` left; they are cleared. Returns the
@@ -48,7 +61,10 @@ impl Optimizer {
                 .filter(Tensor::defined)
                 .map(|g| g.square().sum(tch::Kind::Float))
                 .collect();
-            let norm = Tensor::stack(&squares, 0).sum(tch::Kind::Float).sqrt().double_value(&[]);
+            let norm = Tensor::stack(&squares, 0)
+                .sum(tch::Kind::Float)
+                .sqrt()
+                .double_value(&[]);
             if norm.is_finite() {
                 self.steps += 1;
                 let scale = (GRADIENT_NORM_MAX / norm.max(1e-12)).min(1.0);
@@ -62,9 +78,11 @@ impl Optimizer {
     }
 
     fn update(&mut self, name: &str, parameter: &mut Tensor, rate: f64, scale: f64) {
-        let (Some(first), Some(second), Some(average)) =
-            (self.first.get_mut(name), self.second.get_mut(name), self.average.get_mut(name))
-        else {
+        let (Some(first), Some(second), Some(average)) = (
+            self.first.get_mut(name),
+            self.second.get_mut(name),
+            self.average.get_mut(name),
+        ) else {
             return;
         };
         let gradient = parameter.grad();
@@ -72,9 +90,17 @@ impl Optimizer {
             return;
         }
         let gradient = gradient * scale;
-        let rate = if name.starts_with('_') { rate * BODY_RATE } else { rate };
-        let _ = first.g_mul_scalar_(BETA1).g_add_(&(&gradient * (1.0 - BETA1)));
-        let _ = second.g_mul_scalar_(BETA2).g_add_(&(gradient.square() * (1.0 - BETA2)));
+        let rate = if name.starts_with('_') {
+            rate * BODY_RATE
+        } else {
+            rate
+        };
+        let _ = first
+            .g_mul_scalar_(BETA1)
+            .g_add_(&(&gradient * (1.0 - BETA1)));
+        let _ = second
+            .g_mul_scalar_(BETA2)
+            .g_add_(&(gradient.square() * (1.0 - BETA2)));
         let steps = self.steps as i32;
         let corrected = rate / (1.0 - BETA1.powi(steps));
         let root = second.sqrt() * (1.0 / (1.0 - BETA2.powi(steps)).sqrt()) + EPSILON;
@@ -84,6 +110,8 @@ impl Optimizer {
         }
         let _ = parameter.g_sub_(&((&*first / root) * corrected));
         let decay = AVERAGE_DECAY.min((1.0 + f64::from(steps)) / (10.0 + f64::from(steps)));
-        let _ = average.g_mul_scalar_(decay).g_add_(&(&*parameter * (1.0 - decay)));
+        let _ = average
+            .g_mul_scalar_(decay)
+            .g_add_(&(&*parameter * (1.0 - decay)));
     }
 }

@@ -29,8 +29,12 @@ pub struct Progress {
 impl Budget {
     /// Share of the budget that is used, `0..=1`.
     pub fn share(&self, progress: &Progress) -> f64 {
-        let steps = self.steps.map_or(0.0, |steps| progress.batches as f64 / steps.max(1) as f64);
-        let seconds = self.seconds.map_or(0.0, |seconds| progress.seconds / seconds.max(1e-9));
+        let steps = self
+            .steps
+            .map_or(0.0, |steps| progress.batches as f64 / steps.max(1) as f64);
+        let seconds = self
+            .seconds
+            .map_or(0.0, |seconds| progress.seconds / seconds.max(1e-9));
         steps.max(seconds).min(1.0)
     }
 
@@ -66,19 +70,55 @@ mod tests {
 
     #[test]
     fn the_first_limit_reached_counts() {
-        let budget = Budget { steps: Some(100), seconds: Some(1000.0) };
-        assert_eq!(budget.share(&Progress { batches: 50, seconds: 100.0 }), 0.5);
-        assert_eq!(budget.share(&Progress { batches: 10, seconds: 900.0 }), 0.9);
-        assert_eq!(budget.share(&Progress { batches: 200, seconds: 0.0 }), 1.0);
-        let half = Progress { batches: 50, seconds: 100.0 };
+        let budget = Budget {
+            steps: Some(100),
+            seconds: Some(1000.0),
+        };
+        assert_eq!(
+            budget.share(&Progress {
+                batches: 50,
+                seconds: 100.0
+            }),
+            0.5
+        );
+        assert_eq!(
+            budget.share(&Progress {
+                batches: 10,
+                seconds: 900.0
+            }),
+            0.9
+        );
+        assert_eq!(
+            budget.share(&Progress {
+                batches: 200,
+                seconds: 0.0
+            }),
+            1.0
+        );
+        let half = Progress {
+            batches: 50,
+            seconds: 100.0,
+        };
         assert_eq!(budget.steps_expected(&half), 100);
         assert_eq!(budget.seconds_left(&half), 100.0);
     }
 
     #[test]
     fn the_rate_rises_and_falls() {
-        let budget = Budget { steps: Some(10_000), seconds: None };
-        let at = |batches| rate(1.0, &budget, &Progress { batches, seconds: 0.0 });
+        let budget = Budget {
+            steps: Some(10_000),
+            seconds: None,
+        };
+        let at = |batches| {
+            rate(
+                1.0,
+                &budget,
+                &Progress {
+                    batches,
+                    seconds: 0.0,
+                },
+            )
+        };
         assert!(at(0) < 0.01 && at(200) > 0.99 && at(5000) < 0.52 && at(10_000) < 0.011);
     }
 }

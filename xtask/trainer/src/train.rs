@@ -73,10 +73,14 @@ pub enum TrainError {
         source: std::io::Error,
     },
     /// There is nothing to learn from.
-    #[error("the data sets hold no usable training image; see the notes above for what was skipped")]
+    #[error(
+        "the data sets hold no usable training image; see the notes above for what was skipped"
+    )]
     NoImages,
     /// The numbers exploded.
-    #[error("{BAD_STEPS_MAX} steps in a row without a finite gradient: the run has diverged; go on from the last checkpoint with a smaller --learning-rate")]
+    #[error(
+        "{BAD_STEPS_MAX} steps in a row without a finite gradient: the run has diverged; go on from the last checkpoint with a smaller --learning-rate"
+    )]
     Diverged,
     /// The signals that stop a run cannot be caught.
     #[error("signal handler: {0}")]
@@ -135,12 +139,21 @@ pub fn run(job: TrainJob) -> Result<Outcome, TrainError> {
         state
     } else {
         if job.resume {
-            note(format!("no checkpoint in {}: starting anew", job.work.display()));
+            note(format!(
+                "no checkpoint in {}: starting anew",
+                job.work.display()
+            ));
         }
         state
     };
     model.require_gradients();
-    let mut run = Run { job, model, optimizer, set, state };
+    let mut run = Run {
+        job,
+        model,
+        optimizer,
+        set,
+        state,
+    };
     if !run.train(&stop)? {
         return Ok(Outcome::Interrupted);
     }
@@ -167,7 +180,11 @@ pub fn anchor_grid(network: &Network) -> lookout::anchors::AnchorGrid {
         shapes: head.anchors.clone(),
     };
     let levels = network.heads.iter().map(level).collect();
-    lookout::anchors::AnchorGrid::new(levels, network.input_height as u32, network.input_width as u32)
+    lookout::anchors::AnchorGrid::new(
+        levels,
+        network.input_height as u32,
+        network.input_width as u32,
+    )
 }
 
 impl Run {
@@ -192,7 +209,13 @@ impl Run {
         let anchors: Vec<_> = grid.iter().collect();
         let weights = self.job.class_weights.unwrap_or([1.0; 8]);
         let gamma = self.job.gamma.unwrap_or(GAMMA);
-        let loss = Loss::new(&anchors, weights, gamma, self.job.box_loss, self.model.device());
+        let loss = Loss::new(
+            &anchors,
+            weights,
+            gamma,
+            self.job.box_loss,
+            self.model.device(),
+        );
         let input = (self.job.input_height, self.job.input_width);
         let threads = std::thread::available_parallelism().map_or(2, |n| n.get());
         let seen = self.state.images_seen;
@@ -228,7 +251,10 @@ impl Run {
         self.save()?;
         note(meter.waiting());
         if loader.failures() > 0 {
-            note(format!("{} pictures could not be read and were skipped", loader.failures()));
+            note(format!(
+                "{} pictures could not be read and were skipped",
+                loader.failures()
+            ));
         }
         Ok(true)
     }
@@ -283,7 +309,15 @@ struct Meter {
 impl Meter {
     fn new(begun: Progress) -> Self {
         let start = Instant::now();
-        Self { start, begun, reported: None, steps: 0.0, class: 0.0, boxes: 0.0, waits: 0 }
+        Self {
+            start,
+            begun,
+            reported: None,
+            steps: 0.0,
+            class: 0.0,
+            boxes: 0.0,
+            waits: 0,
+        }
     }
 
     fn add(&mut self, class: f64, boxes: f64, waited: bool) {
@@ -296,7 +330,10 @@ impl Meter {
 
     /// At most one event a second.
     fn report(&mut self, budget: &Budget, state: &State) {
-        if self.reported.is_some_and(|at| at.elapsed() < Duration::from_secs(1)) {
+        if self
+            .reported
+            .is_some_and(|at| at.elapsed() < Duration::from_secs(1))
+        {
             return;
         }
         self.reported = Some(Instant::now());
@@ -315,6 +352,9 @@ impl Meter {
     }
 
     fn waiting(&self) -> String {
-        format!("{} of {} steps began with no sample ready", self.waits, self.steps)
+        format!(
+            "{} of {} steps began with no sample ready",
+            self.waits, self.steps
+        )
     }
 }

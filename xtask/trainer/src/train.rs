@@ -157,6 +157,8 @@ pub fn run(job: TrainJob) -> Result<Outcome, TrainError> {
     if !run.train(&stop)? {
         return Ok(Outcome::Interrupted);
     }
+    // The checkpoint is whole: from here on the first signal already ends the process.
+    stop.store(true, Ordering::Relaxed);
     export::export(&mut run)?;
     Ok(Outcome::Exported)
 }

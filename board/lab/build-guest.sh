@@ -42,11 +42,15 @@ rm -f "$out/guest.env"
 # 1. Kernel and user space in one go. The "cloud" kernels have no vivid.
 if ! mmdebstrap --quiet --variant=extract --arch=arm64 \
     --aptopt='Acquire::Retries "3"' --include=linux-image-arm64,busybox-static,v4l-utils \
-    "$suite" "$work/debian" 2> "$work/mmdebstrap.log"; then
+    "$suite" "$work/debian.tar" 2> "$work/mmdebstrap.log"; then
     cat "$work/mmdebstrap.log" >&2
     echo "build-guest: mmdebstrap failed: the Debian archive must be reachable" >&2
     exit 1
 fi
+# By way of an archive, because without root the tree itself would belong to others.
+mkdir "$work/debian"
+tar -xf "$work/debian.tar" -C "$work/debian" --no-same-owner --exclude='./dev/*'
+rm "$work/debian.tar"
 kernels=("$work"/debian/boot/vmlinuz-*)
 version=${kernels[0]##*/vmlinuz-}
 cp "${kernels[0]}" "$out/vmlinuz"

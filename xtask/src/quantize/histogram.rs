@@ -45,13 +45,8 @@ impl Histogram {
             self.wild = true;
             return;
         }
-        self.min = values
-            .iter()
-            .fold(self.min, |min, v| if *v < min { *v } else { min });
-        self.max = values
-            .iter()
-            .fold(self.max, |max, v| if *v > max { *v } else { max });
-        self.zeros += values.iter().map(|v| u64::from(*v == 0.0)).sum::<u64>();
+        let (min, max) = extremes(values);
+        (self.min, self.max) = (self.min.min(min), self.max.max(max));
         let size = self.min.abs().max(self.max.abs());
         while !values.is_empty() && size >= self.limit {
             self.double();
@@ -66,14 +61,18 @@ impl Histogram {
     /// their own last write.
     fn count(&mut self, values: &[f32]) {
         let scale = HALF as f32 / self.limit;
+        let (first, last) = (-(HALF as f32), (HALF - 1) as f32);
         let mut tables = [[0u32; BINS]; 2];
         let mut index = [0u32; 64];
         for chunk in values.chunks(index.len()) {
+            let mut zeros = 0u32;
             for (i, v) in index.iter_mut().zip(chunk) {
-                *i = (floor(v * scale) + HALF as i32).clamp(0, BINS as i32 - 1) as u32;
+                *i = (floor((v * scale).clamp(first, last)) + HALF as i32) as u32;
+                zeros += u32::from(*v == 0.0);
             }
+            self.zeros += u64::from(zeros);
             for (k, i) in index[..chunk.len()].iter().enumerate() {
-                tables[k % 2][*i as usize] += 1;
+                tables[k % 2][*i as usize % BINS] += 1;
             }
         }
         for (bin, (a, b)) in self.bins.iter_mut().zip(tables[0].iter().zip(&tables[1])) {
@@ -162,6 +161,20 @@ impl Histogram {
 fn floor(v: f32) -> i32 {
     let truncated = v as i32;
     truncated - i32::from(truncated as f32 > v)
+}
+
+/// Least and greatest value. Sixteen lanes run side by side, because one alone would wait for
+/// its own last result.
+fn extremes(values: &[f32]) -> (f32, f32) {
+    let (mut low, mut high) = ([f32::INFINITY; 16], [f32::NEG_INFINITY; 16]);
+    for chunk in values.chunks(16) {
+        for ((low, high), v) in low.iter_mut().zip(&mut high).zip(chunk) {
+            *low = if *v < *low { *v } else { *low };
+            *high = if *v > *high { *v } else { *high };
+        }
+    }
+    let least = low.into_iter().fold(f32::INFINITY, f32::min);
+    (least, high.into_iter().fold(f32::NEG_INFINITY, f32::max))
 }
 
 #[cfg(test)]

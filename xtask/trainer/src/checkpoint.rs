@@ -183,3 +183,99 @@ pub fn load(
     optimizer.steps = state.optimizer_steps;
     Ok(state)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::model::Mode;
+    use tch::{Device, Kind};
+    use xtask::network::detector;
+
+    fn fresh(seed: i64) -> (Model, Optimizer) {
+        tch::manual_seed(seed);
+        let mut model = Model::new(detector(32, 64), Device::Cpu, Kind::Float);
+        let optimizer = Optimizer::new(&model.parameters);
+        model.require_gradients();
+        (model, optimizer)
+    }
+
+    fn step(model: &mut Model, optimizer: &mut Optimizer, seed: i64) -> f64 {
+        tch::manual_seed(seed);
+        let pixels = Tensor::randint(256, [2, 3, 32, 64], (Kind::Uint8, Device::Cpu));
+        let input = model.normalise(&pixels);
+        let outputs = model.forward(input, Mode::Train, |_, _| {});
+        let loss =
+            outputs.scores.square().mean(Kind::Float) + outputs.boxes.square().mean(Kind::Float);
+        loss.backward();
+        optimizer.step(&mut model.parameters, 1e-3);
+        loss.double_value(&[])
+    }
+
+    fn state() -> State {
+        State {
+            progress: Progress {
+                batches: 3,
+                seconds: 1.5,
+            },
+            optimizer_steps: 3,
+            images_seen: 6,
+            seed: 1,
+            batch: 2,
+            input: [32, 64],
+            tensors: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_resumed_run_goes_on_as_if_it_had_not_stopped() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut model, mut optimizer) = fresh(1);
+        (0..3).for_each(|i| drop(step(&mut model, &mut optimizer, i)));
+        save(folder.path(), &mut model, &mut optimizer, state()).unwrap();
+        let (mut resumed, mut its_optimizer) = fresh(2);
+        let found = load(folder.path(), &mut resumed, &mut its_optimizer, &state()).unwrap();
+        assert_eq!(found.progress, state().progress);
+        resumed.require_gradients();
+        for i in 3..6 {
+            let expected = step(&mut model, &mut optimizer, i);
+            let loss = step(&mut resumed, &mut its_optimizer, i);
+            assert!(
+                (loss - expected).abs() <= 1e-6 * expected.abs(),
+                "{loss} {expected}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_checkpoint_of_another_run_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut model, mut optimizer) = fresh(1);
+        save(folder.path(), &mut model, &mut optimizer, state()).unwrap();
+        let mut load_as = |run: State| load(folder.path(), &mut model, &mut optimizer, &run);
+        assert!(load_as(state()).is_ok());
+        let other = State {
+            batch: 4,
+            ..state()
+        };
+        assert!(matches!(load_as(other), Err(CheckpointError::Other { .. })));
+        std::fs::write(folder.path().join(STATE), "{").unwrap();
+        assert!(matches!(
+            load_as(state()),
+            Err(CheckpointError::Other { .. })
+        ));
+        assert!(!exists(&folder.path().join("elsewhere")));
+    }
+
+    #[test]
+    fn only_the_last_checkpoint_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut model, mut optimizer) = fresh(1);
+        for batches in [1, 2, 3] {
+            let mut state = state();
+            state.progress.batches = batches;
+            save(folder.path(), &mut model, &mut optimizer, state).unwrap();
+        }
+        assert_eq!(folder.path().read_dir().unwrap().count(), 2);
+    }
+}

@@ -46,8 +46,9 @@ pub struct Detector {
     model_id: String,
     network: Arc<TypedRunnableModel>,
     executor: Executor,
-    /// `[1, 3, height, width]`, written anew for each frame.
-    input: Tensor,
+    /// `[1, 3, height, width]`, written anew for each frame; shared with the network while it
+    /// runs.
+    input: Arc<Tensor>,
     resampler: Resampler,
     decoder: BoxDecoder,
     /// Normalised value of each pixel value.
@@ -77,7 +78,7 @@ impl Detector {
             model_id: format!("{:.32}@{:.12}", card.name, card.onnx.sha256),
             network,
             executor,
-            input,
+            input: Arc::new(input),
             resampler: Resampler::new(width, height),
             decoder,
             normalised: std::array::from_fn(|pixel| (pixel as f32 - mean) / std),
@@ -115,15 +116,17 @@ impl Detector {
         let start = Instant::now();
         let (height, width) = (self.card.input.height, self.card.input.width);
         let letterbox = Letterbox::new(picture.width(), picture.height(), width, height);
-        let input = self.input.try_as_plain_ram_mut().and_then(|mut plain| {
-            let elements = plain.as_slice_mut::<f32>()?;
-            let normalised = &self.normalised;
-            self.resampler
-                .draw(picture, &letterbox.view(), elements, |v| {
-                    normalised[v as usize]
-                });
-            Ok(())
-        });
+        let input = Arc::make_mut(&mut self.input)
+            .try_as_plain_ram_mut()
+            .and_then(|mut plain| {
+                let elements = plain.as_slice_mut::<f32>()?;
+                let normalised = &self.normalised;
+                self.resampler
+                    .draw(picture, &letterbox.view(), elements, |v| {
+                        normalised[v as usize]
+                    });
+                Ok(())
+            });
         input.map_err(|e| DetectError(e.to_string()))?;
         let mut times = StageTimes {
             preprocess: start.elapsed(),
@@ -141,7 +144,7 @@ impl Detector {
     ) -> Result<(), DetectError> {
         let start = Instant::now();
         let failed = |e: TractError| DetectError(format!("{e:#}"));
-        let inputs = tvec!(self.input.clone().into());
+        let inputs = tvec!(TValue::Const(self.input.clone()));
         let run = || self.network.run(inputs);
         let outputs = multithread_tract_scope(self.executor.clone(), run).map_err(failed)?;
         times.infer = start.elapsed();

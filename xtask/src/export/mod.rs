@@ -118,17 +118,21 @@ fn measure_all(
     let threads = std::thread::available_parallelism().map_or(2, |n| n.get().min(64)) as u8;
     let mut all = Vec::new();
     for dir in &job.data {
-        if !Dataset::has_split(dir, Split::Val) {
+        let common = dir.join(Dataset::COMMON_FILE).is_file();
+        if !common && !Dataset::has_split(dir, Split::Val) {
             tell(TrainEvent::Note {
                 text: format!("{}: no annotations_val.json, not measured", dir.display()),
             });
             continue;
         }
         let dataset = Dataset::load(dir, Split::Val, LoadOptions::EVALUATION)?;
+        for text in dataset.warnings.clone() {
+            tell(TrainEvent::Note { text });
+        }
         if dataset.images.is_empty() {
             continue;
         }
-        let set = place::name(dir);
+        let set = unused_name(&place::name(dir), &all);
         let mut run = |model, precision| -> Result<_, ExportError> {
             let evaluated = measure(model, &dataset, threads)?;
             let Metrics { map, map50, .. } = evaluated.evaluator.finish();
@@ -150,6 +154,14 @@ fn measure_all(
         });
     }
     Ok(all)
+}
+
+/// `name`, or with a number behind it where another folder has the same name.
+fn unused_name(name: &str, measured: &[Measured]) -> String {
+    let numbered = (2..).map(|number| format!("{name}-{number}"));
+    let is_free = |name: &String| measured.iter().all(|m| m.set != *name);
+    let mut names = std::iter::once(name.to_string()).chain(numbered);
+    names.find(is_free).unwrap_or_default()
 }
 
 /// Refuses a model that quantization has spoilt, unless forced.

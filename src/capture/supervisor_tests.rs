@@ -275,7 +275,7 @@ fn a_stop_during_the_pause_ends_it() {
     }
     stop.stop();
     // A pause that the stop did not end would hang the test for an hour.
-    assert_eq!(worker.join().unwrap(), []);
+    assert_eq!(worker.join().unwrap(), Vec::<u64>::new());
     assert_eq!(counters.state(), CaptureState::Ended);
 }
 
@@ -314,7 +314,7 @@ fn a_camera_of_damaged_frames_only_is_lost_and_a_file_is_given_up() {
 fn a_finite_source_ends_once_and_returns_its_errors() {
     let mut whole = rig(SourceMode::Finite, vec![Open::Source(good(0..4))]);
     assert_eq!(whole.drain(), [0, 1, 2, 3]);
-    assert_eq!(whole.drain(), []);
+    assert_eq!(whole.drain(), Vec::<u64>::new());
     let counted = whole.counters.snapshot();
     assert_eq!(
         (counted.opens, counted.losses, counted.state),
@@ -334,7 +334,7 @@ fn a_finite_source_ends_once_and_returns_its_errors() {
             !rig.stop.is_stopped(),
             "the opener must not be called again"
         );
-        assert_eq!(rig.drain(), []);
+        assert_eq!(rig.drain(), Vec::<u64>::new());
     }
 }
 

@@ -16,8 +16,8 @@ const LOOK_PERIOD: Duration = Duration::from_millis(200);
 
 /// What the demonstration writes: enough to see something, too little to fill a disk.
 const DEMO_DIRECTORY: &str = "lookout-annotated";
-const DEMO_EVERY_NTH: u32 = 5;
-const DEMO_FILES_MAX: u32 = 30;
+const DEMO_EVERY_NTH: u32 = 2;
+const DEMO_FILES_MAX: u32 = 75;
 
 /// Runs until the source ends, enough frames were seen or a signal comes.
 pub(super) fn run(args: &RunArgs) -> Result<(), CliError> {
@@ -34,7 +34,7 @@ pub(super) fn run(args: &RunArgs) -> Result<(), CliError> {
 
     let mut status = is_terminal_ours.then(StatusLine::on_stderr).flatten();
     STATUS_LINE_LIVE.store(status.is_some(), Ordering::Relaxed);
-    let mut watch = StallWatch::new(stall_warning, Instant::now());
+    let mut sight = Vigil::new(stall_warning);
     let mut looked_at = Instant::now();
     while !matches!(
         receiver.recv_timeout(LOOK_PERIOD),
@@ -45,9 +45,7 @@ pub(super) fn run(args: &RunArgs) -> Result<(), CliError> {
         }
         looked_at = Instant::now();
         let snapshot = handle.snapshot();
-        if let Some(sight) = watch.observe(snapshot.frames, looked_at) {
-            warn(sight, snapshot.capture.state);
-        }
+        sight.look(&snapshot, looked_at);
         if let Some(status) = &mut status {
             status.update(&status_input(&snapshot));
         }
@@ -102,15 +100,52 @@ fn settings(args: &RunArgs) -> Result<Settings, CliError> {
     Ok(settings)
 }
 
-fn warn(sight: Sight, state: CaptureState) {
-    match sight {
-        Sight::Lost(silence) => {
-            let seconds = silence.as_secs_f32();
-            let state = state_text(state);
-            log::warn!("blind: nothing was looked at for {seconds:.1} s (capture: {state})");
+/// Warns when no frame arrives, and when frames arrive but none is looked at: a detector that
+/// is stuck, or pictures that are all torn.
+struct Vigil {
+    arrival: StallWatch,
+    detection: StallWatch,
+}
+
+/// How much longer detection may take than arrival before it is worth a warning: a detector
+/// may be slow, but then its age and the losses say so.
+const DETECTION_PATIENCE: u32 = 5;
+
+impl Vigil {
+    fn new(limit: Duration) -> Self {
+        let now = Instant::now();
+        Self {
+            arrival: StallWatch::new(limit, now),
+            detection: StallWatch::new(limit * DETECTION_PATIENCE, now),
         }
-        Sight::Regained(silence) => {
-            log::warn!("sees again, after {:.1} s", silence.as_secs_f32());
+    }
+
+    fn look(&mut self, snapshot: &Snapshot, now: Instant) {
+        let state = state_text(snapshot.capture.state);
+        // A file that has ended may still be looked at for a while.
+        let has_ended = snapshot.capture.state == CaptureState::Ended;
+        match self.arrival.observe(snapshot.capture.frames, now) {
+            Some(Sight::Lost(silence)) if !has_ended => {
+                let seconds = silence.as_secs_f32();
+                log::warn!("blind: no frame arrived for {seconds:.1} s (capture: {state})");
+            }
+            Some(Sight::Regained(silence)) => {
+                log::warn!("frames arrive again, after {:.1} s", silence.as_secs_f32());
+            }
+            _ => {}
+        }
+        match self.detection.observe(snapshot.frames, now) {
+            Some(Sight::Lost(silence)) => {
+                let seconds = silence.as_secs_f32();
+                log::warn!("blind: no frame was looked at for {seconds:.1} s (capture: {state})");
+            }
+            Some(Sight::Regained(silence)) => {
+                log::warn!(
+                    "frames are looked at again, after {:.1} s",
+                    silence.as_secs_f32()
+                );
+            }
+            None => {}
         }
     }
 }

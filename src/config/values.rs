@@ -2,6 +2,7 @@
 
 use super::error::ConfigError;
 use crate::annotate::PictureFile;
+use crate::detector::THREADS_MAX;
 use crate::sink::SinkUri;
 use crate::source::SourceUri;
 use std::ops::RangeInclusive;
@@ -10,7 +11,7 @@ use std::ops::RangeInclusive;
 pub const SINKS_MAX: usize = 16;
 
 pub(super) const FRAMES: RangeInclusive<i64> = 1..=1_000_000_000_000;
-pub(super) const THREADS: RangeInclusive<i64> = 1..=64;
+pub(super) const THREADS: RangeInclusive<i64> = 1..=THREADS_MAX as i64;
 pub(super) const QUEUE_FRAMES: RangeInclusive<i64> = 1..=1024;
 pub(super) const STALL_WARNING_MS: RangeInclusive<i64> = 100..=3_600_000;
 pub(super) const ANNOTATE_EVERY_NTH: RangeInclusive<i64> = 1..=1_000_000;

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 /// What a [`StallWatch`] has to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sight {
-    /// No frame has been published for so long. Said once for each stretch.
+    /// No frame has been counted for so long. Said once for each stretch.
     Lost(Duration),
-    /// A frame has been published, the first one after so long. Only after [`Self::Lost`].
+    /// A frame has been counted, the first one after so long. Only after [`Self::Lost`].
     Regained(Duration),
 }
 
-/// Watches the number of published frames. Ask it a few times a second.
+/// Watches a number of frames, captured or published. Ask it a few times a second.
 #[derive(Debug)]
 pub struct StallWatch {
     limit: Duration,
@@ -31,7 +31,7 @@ impl StallWatch {
         }
     }
 
-    /// Takes the number of frames published up to `now`, and says what changed.
+    /// Takes the number of frames counted up to `now`, and says what changed.
     pub fn observe(&mut self, frames: u64, now: Instant) -> Option<Sight> {
         let silence = now.saturating_duration_since(self.moved_at);
         if frames != self.frames {

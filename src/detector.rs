@@ -144,7 +144,7 @@ impl Detector {
     ) -> Result<(), DetectError> {
         let start = Instant::now();
         let failed = |e: TractError| DetectError(format!("{e:#}"));
-        let inputs = tvec!(TValue::Const(self.input.clone()));
+        let inputs = tvec!(TValue::from_const(self.input.clone()));
         let run = || self.network.run(inputs);
         let outputs = multithread_tract_scope(self.executor.clone(), run).map_err(failed)?;
         times.infer = start.elapsed();

@@ -292,7 +292,7 @@ mod tests {
     fn the_same_seed_makes_the_same_sample() {
         let (rgb, entry) = scene();
         let picture = Picture::new(PixelFormat::Rgb8, 160, 90, 480, &rgb).unwrap();
-        let mut make = |seed| {
+        let make = |seed| {
             let mut rng = Rng::with_seed(seed);
             Augmenter::new(96, 160)
                 .augment(&picture, &entry, RiderBox::Alone, &mut rng)

@@ -61,8 +61,16 @@ fn stopped(script: &str, again: bool) -> Result<Outcome, TrainerError> {
     })
 }
 
+/// A process started in the background of a script has SIGINT ignored, its children inherit
+/// that, and a shell cannot trap what was ignored from its start. The real trainer can.
+fn listen_to_interrupts() {
+    // SAFETY: sets a signal's default action, which no code of the tests relies upon.
+    unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
+}
+
 #[test]
 fn a_request_to_stop_reaches_the_trainer() {
+    listen_to_interrupts();
     let listens = "trap 'exit 130' INT; : > \"$0\"; while :; do sleep 0.05; done";
     assert_eq!(stopped(listens, false).unwrap(), Outcome::Interrupted);
     let not_yet = ": > \"$0\"; while :; do sleep 0.05; done";

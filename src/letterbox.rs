@@ -319,6 +319,7 @@ impl Resampler {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::frame::PixelFormat;
     use proptest::prelude::*;

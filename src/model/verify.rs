@@ -181,7 +181,7 @@ fn check_card(card: &ModelCard) -> Result<(), ModelError> {
 fn check_input(card: &ModelCard) -> Result<(), ModelError> {
     let input = &card.input;
     for (side, name) in [(input.height, "height"), (input.width, "width")] {
-        if side == 0 || side % 32 != 0 || side > INPUT_SIDE_MAX {
+        if side == 0 || !side.is_multiple_of(32) || side > INPUT_SIDE_MAX {
             return Err(ModelError::Input(format!(
                 "{name} is {side}, not a multiple of 32 up to {INPUT_SIDE_MAX}"
             )));
@@ -206,7 +206,10 @@ fn check_outputs(card: &ModelCard) -> Result<(), ModelError> {
     }
     for level in &card.levels {
         let stride = level.stride;
-        if stride == 0 || card.input.height % stride != 0 || card.input.width % stride != 0 {
+        if stride == 0
+            || !card.input.height.is_multiple_of(stride)
+            || !card.input.width.is_multiple_of(stride)
+        {
             return wrong(format!("stride {stride} does not divide the input"));
         }
         if level.anchors.is_empty() || level.anchors.len() > ANCHORS_PER_CELL_MAX {

@@ -231,7 +231,9 @@ mod tests {
     fn a_resumed_run_goes_on_as_if_it_had_not_stopped() {
         let folder = tempfile::tempdir().unwrap();
         let (mut model, mut optimizer) = fresh(1);
-        (0..3).for_each(|i| drop(step(&mut model, &mut optimizer, i)));
+        for i in 0..3 {
+            step(&mut model, &mut optimizer, i);
+        }
         save(folder.path(), &mut model, &mut optimizer, state()).unwrap();
         let (mut resumed, mut its_optimizer) = fresh(2);
         let found = load(folder.path(), &mut resumed, &mut its_optimizer, &state()).unwrap();

@@ -104,14 +104,13 @@ impl Model {
         let n = conv.outputs as i64;
         let (k, fan) = (conv.kernel as i64, (conv.inputs / conv.groups) as i64);
         let name = format!("{}.weight", conv.weight);
-        if !self.parameters.contains_key(&name) {
+        self.parameters.entry(name).or_insert_with(|| {
             let deviation = match conv.bias {
                 Bias::Norm(_) => (2.0 / (fan * k * k) as f64).sqrt(),
                 Bias::Plain(_) => 0.01,
             };
-            let weight = Tensor::randn([n, fan, k, k], options) * deviation;
-            self.parameters.insert(name, channels_last(&weight));
-        }
+            channels_last(&(Tensor::randn([n, fan, k, k], options) * deviation))
+        });
         match &conv.bias {
             Bias::Norm(norm) => {
                 self.parameters

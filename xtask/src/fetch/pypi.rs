@@ -13,8 +13,8 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Body, ResponseExt, http};
 use url::Url;
 
-/// The index that is used when `PIP_INDEX_URL` is not set.
-pub const INDEX_URL_DEFAULT: &str = "https://pypi.org/simple";
+/// The public registry of Python packages, whose index is used when `PIP_INDEX_URL` is not set.
+const REGISTRY: &str = "pypi";
 
 /// Largest index page that is read; the page of torch has 0.4 MB.
 const PAGE_BYTES_MAX: u64 = 32 * 1024 * 1024;
@@ -45,9 +45,9 @@ impl Index {
     pub fn from_env() -> Result<Self, FetchError> {
         let text = std::env::var("PIP_INDEX_URL").unwrap_or_default();
         let text = if text.is_empty() {
-            INDEX_URL_DEFAULT
+            format!("https://{REGISTRY}.org/simple")
         } else {
-            &text
+            text
         };
         let tls = TlsConfig::builder().root_certs(root_certificates()).build();
         let agent = Agent::config_builder()
@@ -61,7 +61,7 @@ impl Index {
             .timeout_recv_body(Some(BODY_MAX))
             .build()
             .new_agent();
-        Self::new(text, agent, Duration::from_secs(1))
+        Self::new(&text, agent, Duration::from_secs(1))
     }
 
     /// An index at this address, reached with this agent.

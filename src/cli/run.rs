@@ -6,7 +6,7 @@ use crate::capture::{CaptureState, StopFlag};
 use crate::config::{AnnotateSettings, RawSettings, Settings};
 use crate::pipeline::{self, Drops, Handle, Lookout, Sight, Snapshot, StallWatch, Summary};
 use crate::sink::{ClassTally, StatusInput, StatusLine, SummaryInput, summary_table};
-use crate::source::SourceUri;
+use crate::source::{Pace, SourceUri};
 use crossbeam_channel::RecvTimeoutError;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -34,7 +34,7 @@ pub(super) fn run(args: &RunArgs) -> Result<(), CliError> {
 
     let mut status = is_terminal_ours.then(StatusLine::on_stderr).flatten();
     STATUS_LINE_LIVE.store(status.is_some(), Ordering::Relaxed);
-    let mut sight = Vigil::new(stall_warning);
+    let mut sight = Vigil::new(stall_warning, handle.pace());
     let mut looked_at = Instant::now();
     while !matches!(
         receiver.recv_timeout(LOOK_PERIOD),
@@ -112,10 +112,15 @@ struct Vigil {
 const DETECTION_PATIENCE: u32 = 5;
 
 impl Vigil {
-    fn new(limit: Duration) -> Self {
+    fn new(limit: Duration, pace: Pace) -> Self {
         let now = Instant::now();
+        let arrival = match pace {
+            Pace::Live => limit,
+            // Such a source waits for the detector, so its frames are as late as detections.
+            Pace::EveryFrame => limit * DETECTION_PATIENCE,
+        };
         Self {
-            arrival: StallWatch::new(limit, now),
+            arrival: StallWatch::new(arrival, now),
             detection: StallWatch::new(limit * DETECTION_PATIENCE, now),
         }
     }

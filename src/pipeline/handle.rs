@@ -7,6 +7,7 @@ use crate::annotate::AnnotateReport;
 use crate::capture::CaptureSnapshot;
 use crate::class::ObjectClass;
 use crate::sink::{SinkReport, SinkThread};
+use crate::source::Pace;
 use crate::statistics::{ClassCount, Pulse, Stage, StageSummary};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -132,6 +133,11 @@ impl Handle {
     /// Name and short hash of the model.
     pub fn model_id(&self) -> &str {
         &self.model_id
+    }
+
+    /// Whether the source waits for the detector.
+    pub fn pace(&self) -> Pace {
+        self.shared.pace
     }
 
     /// The run as it stands. Safe to call at any time; costs some microseconds.

@@ -106,7 +106,7 @@ pub enum BoxCoding {
 }
 
 /// Logarithms of size ratios beyond this are clamped, so that no output makes an infinite box.
-const LOG_SIZE_MAX: f32 = 4.0;
+pub const LOG_SIZE_MAX: f32 = 4.0;
 
 impl BoxCoding {
     /// What the model should say for `object` at `anchor`.

@@ -1,6 +1,7 @@
 //! Verb `build`: the firmware for a board, by one command and checked.
 
 use crate::board::{Board, BoardError};
+use crate::command::{CommandError, run_command};
 use crate::glibc::{self, GLIBC_MAX, GlibcError, Machine};
 use crate::workspace::{self, WorkspaceError};
 use std::path::PathBuf;
@@ -78,13 +79,8 @@ pub enum BuildError {
         packages: &'static str,
     },
     /// A command could not be started or failed.
-    #[error("`{command}` failed: {reason}")]
-    Command {
-        /// The command.
-        command: String,
-        /// What went wrong.
-        reason: String,
-    },
+    #[error(transparent)]
+    Command(#[from] CommandError),
     /// The binary is for the wrong processor.
     #[error("{path} is for {found}: is a linker or a runner set in the environment?")]
     Machine {
@@ -243,26 +239,7 @@ fn cargo_build(board: &Board) -> Result<(), BuildError> {
     cargo
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS");
-    run_command(&mut cargo)
-}
-
-fn run_command(command: &mut Command) -> Result<(), BuildError> {
-    let words: Vec<_> = std::iter::once(command.get_program())
-        .chain(command.get_args())
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect();
-    let failed = |reason: String| BuildError::Command {
-        command: words.join(" "),
-        reason,
-    };
-    let status = command
-        .status()
-        .map_err(|error| failed(error.to_string()))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(failed(status.to_string()))
-    }
+    Ok(run_command(&mut cargo)?)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 pub mod board;
 pub mod build;
 pub mod check_trainer;
+pub mod command;
 pub mod dataset;
 pub mod evaluate;
 pub mod export;

@@ -1,7 +1,7 @@
 //! The card of a model that is being exported.
 
 use crate::metrics::{ABSENT, Metrics};
-use crate::network::{Head, INPUT, Network};
+use crate::network::{Head, INPUT, Network, PIXEL_STD};
 use lookout::anchors::BoxCoding;
 use lookout::class::ObjectClass;
 use lookout::letterbox::PAD;
@@ -12,9 +12,6 @@ use lookout::model::{
 
 /// Name of the network's file.
 pub(super) const ONNX_FILE: &str = "model.onnx";
-
-/// Pixel values are divided by this after [`PAD`] was subtracted, as the body was pretrained.
-pub const PIXEL_STD: f32 = 128.0;
 
 /// Score from which a detection is shown, unless told otherwise. Chosen by eye on the demo
 /// drive and on a motorway clip: below it, most of what comes are doubles in other classes.

@@ -12,7 +12,7 @@ use crate::dataset::{Dataset, DatasetError, LoadOptions, Split};
 use crate::evaluate::{EvaluateError, measure};
 use crate::metrics::{Evaluator, Metrics};
 use crate::network::Network;
-use crate::onnx::{OnnxError, write_float, write_int8_network};
+use crate::onnx::{OnnxError, write_float, write_int8};
 use crate::quantize::{FoldedWeights, Int8Network, QuantizeError, Ranges};
 use crate::train_job::{Precision, TrainEvent, TrainJob};
 use lookout::model::{ModelCard, SplitMetrics, Training};
@@ -88,7 +88,7 @@ pub fn export(export: &Export<'_>, tell: &mut dyn FnMut(TrainEvent)) -> Result<(
     let mut card = card::card(&name, export.network, &export.training, &bytes);
     place::write(&float, &card, &bytes)?;
     let network = Int8Network::new(export.network, export.weights, export.ranges)?;
-    let bytes = write_int8_network(&network)?;
+    let bytes = write_int8(&network)?;
     let Agreement { outputs, differing } = verify(&network, &bytes, export.pixels)?;
     let text = format!(
         "the exported network agrees with its integer reference: of {outputs} outputs \

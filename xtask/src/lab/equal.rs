@@ -1,9 +1,10 @@
 //! `lab equal`: the ARM binary must see exactly what this computer's binary sees.
 
 use super::clip::{self, ClipError};
-use super::{LabError, file_error, require_model, require_program, run_command};
+use super::{LabError, file_error, require_model, require_program};
 use crate::board::Board;
 use crate::build::{self, BuildError};
+use crate::command::run_command;
 use crate::workspace;
 use lookout::drive::{Drive, DriveConfig};
 use serde_json::Value;

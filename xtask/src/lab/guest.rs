@@ -3,9 +3,10 @@
 use super::clip::{Clip, ClipFormat};
 use super::evidence::Evidence;
 use super::steps::{JOBS, Job, Played};
-use super::{LabError, file_error, require_model, run_command};
+use super::{LabError, file_error, require_model};
 use crate::board::Board;
 use crate::build::{self, BuildError};
+use crate::command::run_command;
 use crate::workspace;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;

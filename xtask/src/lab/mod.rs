@@ -10,10 +10,10 @@ pub mod guest;
 pub mod steps;
 
 use crate::build::BuildError;
+use crate::command::CommandError;
 use crate::workspace::WorkspaceError;
 use clip::ClipError;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// Options of `cargo xtask lab`.
 #[derive(clap::Args, Clone, Debug)]
@@ -56,13 +56,8 @@ pub enum LabError {
     #[error("no model in {0}; name one with --model")]
     NoModel(PathBuf),
     /// A command could not be started or failed.
-    #[error("`{command}` failed: {reason}")]
-    Command {
-        /// The command.
-        command: String,
-        /// What went wrong.
-        reason: String,
-    },
+    #[error(transparent)]
+    Command(#[from] CommandError),
     /// A file cannot be read or written.
     #[error("{path}: {source}")]
     File {
@@ -99,26 +94,6 @@ pub fn run(args: &LabArgs) -> Result<(), LabError> {
     match &args.verb {
         LabVerb::Guest(args) => guest::run(args),
         LabVerb::Equal(args) => equal::run(args),
-    }
-}
-
-/// Runs a command to its end; anything but success is an error.
-fn run_command(command: &mut Command) -> Result<(), LabError> {
-    let words: Vec<_> = std::iter::once(command.get_program())
-        .chain(command.get_args())
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect();
-    let failed = |reason: String| LabError::Command {
-        command: words.join(" "),
-        reason,
-    };
-    let status = command
-        .status()
-        .map_err(|error| failed(error.to_string()))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(failed(status.to_string()))
     }
 }
 

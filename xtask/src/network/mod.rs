@@ -7,6 +7,8 @@ mod lite0;
 
 pub use lite0::{HEAD_CHANNELS, detector};
 
+use lookout::anchors::{AnchorGrid, AnchorLevel};
+
 /// What follows a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activation {
@@ -100,6 +102,10 @@ pub struct Network {
     pub heads: Vec<Head>,
 }
 
+/// Pixel values are divided by this after [`lookout::letterbox::PAD`] was subtracted, as the
+/// body was pretrained.
+pub const PIXEL_STD: f32 = 128.0;
+
 /// Added to the variance of every batch normalisation, as EfficientNet was trained with.
 pub const NORM_EPSILON: f64 = 1e-3;
 
@@ -107,6 +113,16 @@ impl Network {
     /// The layer of this name.
     pub fn layer(&self, name: &str) -> Option<&Layer> {
         self.layers.iter().find(|layer| layer.name == name)
+    }
+
+    /// The anchors of all levels over the input.
+    pub fn anchor_grid(&self) -> AnchorGrid {
+        let level = |head: &Head| AnchorLevel {
+            stride: head.stride,
+            shapes: head.anchors.clone(),
+        };
+        let levels = self.heads.iter().map(level).collect();
+        AnchorGrid::new(levels, self.input_height as u32, self.input_width as u32)
     }
 
     /// Multiply-accumulates of one inference.

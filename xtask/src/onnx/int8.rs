@@ -7,20 +7,11 @@
 use super::OnnxError;
 use super::float::declare_outputs;
 use super::graph::{Graph, conv_attributes};
-use crate::network::{Conv, INPUT, Layer, Network, Op};
-use crate::quantize::{FoldedWeights, Int8Network, Ranges, TensorScheme};
-
-/// Quantizes the network and writes it.
-pub fn write_int8(
-    network: &Network,
-    weights: &FoldedWeights,
-    ranges: &Ranges,
-) -> Result<Vec<u8>, OnnxError> {
-    write_int8_network(&Int8Network::new(network, weights, ranges)?)
-}
+use crate::network::{Conv, INPUT, Layer, Op};
+use crate::quantize::{Int8Network, TensorScheme};
 
 /// Writes a quantized network.
-pub fn write_int8_network(int8: &Int8Network) -> Result<Vec<u8>, OnnxError> {
+pub fn write_int8(int8: &Int8Network) -> Result<Vec<u8>, OnnxError> {
     let network = int8.network();
     let mut writer = Writer {
         graph: Graph::new(),

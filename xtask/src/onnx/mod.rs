@@ -12,7 +12,7 @@ mod int8;
 mod tests;
 
 pub use float::write_float;
-pub use int8::{write_int8, write_int8_network};
+pub use int8::write_int8;
 
 use crate::quantize::QuantizeError;
 

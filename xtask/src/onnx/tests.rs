@@ -188,7 +188,7 @@ fn the_int8_file_computes_the_reference() {
     for seed in 0..2 {
         let (network, _, int8, mut random) = random_network(64, seed);
         let picture = random_picture(&network, &mut random);
-        let got = run_tract(&write_int8_network(&int8).unwrap(), &network, &picture);
+        let got = run_tract(&write_int8(&int8).unwrap(), &network, &picture);
         let expected = reference::run(&int8, &picture).unwrap();
         assert_eq!(got.len(), expected.len());
         for ((name, got), expected) in outputs(&network).iter().zip(&got).zip(&expected) {
@@ -223,8 +223,8 @@ fn integers_are_close_to_floats() {
 fn the_same_network_gives_the_same_bytes() {
     let (network, weights, int8, _) = random_network(32, 5);
     assert_eq!(
-        write_int8_network(&int8).unwrap(),
-        write_int8_network(&int8.clone()).unwrap()
+        write_int8(&int8).unwrap(),
+        write_int8(&int8.clone()).unwrap()
     );
     let float = write_float(&network, &weights).unwrap();
     assert_eq!(
@@ -232,13 +232,13 @@ fn the_same_network_gives_the_same_bytes() {
         write_float(&network.clone(), &weights.clone()).unwrap()
     );
     // Most weights take a byte instead of four.
-    assert!(write_int8_network(&int8).unwrap().len() * 3 < float.len());
+    assert!(write_int8(&int8).unwrap().len() * 3 < float.len());
 }
 
 #[test]
 fn what_does_not_fit_is_refused() {
     let (network, mut weights, _, _) = random_network(32, 5);
-    assert!(write_int8(&network, &weights, &BTreeMap::new()).is_err());
+    assert!(Int8Network::new(&network, &weights, &BTreeMap::new()).is_err());
     weights.remove("block3.expand");
     let missing = QuantizeError::WeightsMissing("block3.expand".into());
     assert_eq!(

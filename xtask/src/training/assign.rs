@@ -135,17 +135,11 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::super::augment::{IgnoredRegion, SampleObject};
     use super::*;
-    use lookout::anchors::AnchorLevel;
     use lookout::class::ObjectClass;
     use proptest::prelude::*;
 
     fn grid() -> AnchorGrid {
-        let net = crate::network::detector(96, 160);
-        let level = |h: &crate::network::Head| AnchorLevel {
-            stride: h.stride,
-            shapes: h.anchors.clone(),
-        };
-        AnchorGrid::new(net.heads.iter().map(level).collect(), 96, 160)
+        crate::network::detector(96, 160).anchor_grid()
     }
 
     fn sample(objects: &[(ObjectClass, BBox)]) -> Sample {

@@ -3,7 +3,7 @@
 
 use crate::events::{note, send};
 use crate::model::{Mode, Model};
-use crate::train::{Run, anchor_grid};
+use crate::train::Run;
 use std::collections::BTreeMap;
 use tch::{Kind, Tensor, no_grad};
 use xtask::export::{Export, export as finish};
@@ -92,7 +92,7 @@ fn folded(model: &Model) -> Result<FoldedWeights, QuantizeError> {
 
 /// Ranges of all layers' outputs over the calibration images, and one of these images.
 fn calibrate(run: &Run) -> Result<(Ranges, Vec<u8>), QuantizeError> {
-    let grid = anchor_grid(run.model.network());
+    let grid = run.model.network().anchor_grid();
     let input = (run.job.input_height, run.job.input_width);
     let mut observer = Observer::new(run.model.network(), Method::default());
     let mut last = Vec::new();

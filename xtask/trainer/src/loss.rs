@@ -1,6 +1,7 @@
 //! Focal loss of the classes, GIoU or smooth-L1 loss of the boxes.
 
 use crate::model::Outputs;
+use lookout::anchors::LOG_SIZE_MAX;
 use tch::{Device, Kind, Tensor};
 use xtask::train_job::BoxLoss;
 use xtask::training::{NO_OBJECT, Targets};
@@ -15,9 +16,6 @@ const BOX_WEIGHT: f64 = 2.0;
 
 /// Where smooth-L1 turns from square to linear, in units of the box code.
 const SMOOTH_L1_BETA: f64 = 0.1;
-
-/// Codes are clamped as the board clamps them.
-const LOG_SIZE_MAX: f64 = 4.0;
 
 /// The loss and its options.
 pub struct Loss {
@@ -155,7 +153,7 @@ fn decode(codes: &Tensor, anchors: &Tensor) -> Tensor {
     let y = column(anchors, 1) + column(codes, 1) * &ah;
     let size = codes
         .narrow(1, 2, 2)
-        .clamp(-LOG_SIZE_MAX, LOG_SIZE_MAX)
+        .clamp(-f64::from(LOG_SIZE_MAX), f64::from(LOG_SIZE_MAX))
         .exp();
     let (w, h) = (column(&size, 0) * aw * 0.5, column(&size, 1) * ah * 0.5);
     Tensor::cat(&[&x - &w, &y - &h, x + w, y + h], 1)

@@ -1,8 +1,9 @@
 //! The network of `xtask::network` as torch computes it.
 
+use lookout::letterbox::PAD;
 use std::collections::BTreeMap;
 use tch::{Device, Kind, Tensor, no_grad};
-use xtask::network::{Activation, Bias, Conv, INPUT, NORM_EPSILON, Network, Op};
+use xtask::network::{Activation, Bias, Conv, INPUT, NORM_EPSILON, Network, Op, PIXEL_STD};
 
 /// How far running statistics move per step towards the batch's.
 const NORM_MOMENTUM: f64 = 0.03;
@@ -180,7 +181,7 @@ impl Model {
     /// Pixels `[batch, 3, height, width]` in `u8` as the input of the network.
     pub fn normalise(&self, pixels: &Tensor) -> Tensor {
         let input = pixels.to_device(self.device).to_kind(Kind::Float);
-        channels_last(&((input - 127.0) / 128.0)).to_kind(self.compute)
+        channels_last(&((input - f64::from(PAD)) / f64::from(PIXEL_STD))).to_kind(self.compute)
     }
 
     /// Computes all layers; `visit` sees the output of each one.

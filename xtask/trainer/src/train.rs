@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tch::{Kind, Tensor};
 use xtask::dataset::{Dataset, DatasetError, LoadOptions, Split};
-use xtask::network::{Network, detector};
+use xtask::network::detector;
 use xtask::train_job::{JobError, TrainEvent, TrainJob};
 use xtask::training::{Loader, LoaderError, Targets, TrainingSet};
 
@@ -175,20 +175,6 @@ fn stop_flag() -> Result<Arc<AtomicBool>, TrainError> {
     Ok(stop)
 }
 
-/// Anchors of the network's heads.
-pub fn anchor_grid(network: &Network) -> lookout::anchors::AnchorGrid {
-    let level = |head: &xtask::network::Head| lookout::anchors::AnchorLevel {
-        stride: head.stride,
-        shapes: head.anchors.clone(),
-    };
-    let levels = network.heads.iter().map(level).collect();
-    lookout::anchors::AnchorGrid::new(
-        levels,
-        network.input_height as u32,
-        network.input_width as u32,
-    )
-}
-
 impl Run {
     fn budget(&self) -> Budget {
         let (job, batch) = (&self.job, u64::from(self.state.batch));
@@ -207,7 +193,7 @@ impl Run {
             note("the training budget is used up: exporting");
             return Ok(true);
         }
-        let grid = anchor_grid(self.model.network());
+        let grid = self.model.network().anchor_grid();
         let anchors: Vec<_> = grid.iter().collect();
         let weights = self.job.class_weights.unwrap_or([1.0; 8]);
         let gamma = self.job.gamma.unwrap_or(GAMMA);

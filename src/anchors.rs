@@ -51,6 +51,11 @@ impl AnchorGrid {
         )
     }
 
+    /// Anchors of each cell of a level.
+    pub fn shapes(&self, level: usize) -> usize {
+        self.levels[level].shapes.len()
+    }
+
     /// Number of anchors of a level.
     pub fn level_len(&self, level: usize) -> usize {
         let (rows, columns) = self.cells(level);

@@ -3,6 +3,7 @@
 use crate::anchors::{AnchorGrid, BoxCoding};
 use crate::class::ObjectClass;
 use crate::detection::{DETECTIONS_MAX, Detection};
+use crate::int8::graph::Scheme;
 use crate::letterbox::Letterbox;
 use crate::nms::suppress;
 
@@ -16,6 +17,44 @@ pub struct LevelOutput<'a> {
     pub scores: &'a [f32],
     /// Box codes `[anchors * 4, rows, columns]`, the numbers of one anchor side by side.
     pub boxes: &'a [f32],
+}
+
+/// One output tensor of a feature level as the int8 engine leaves it: cells row by row, the
+/// numbers of a cell side by side.
+#[derive(Clone, Copy, Debug)]
+pub struct QuantizedOutput<'a> {
+    /// The bytes.
+    pub data: &'a [u8],
+    /// Bytes from a cell to the next.
+    pub pixel_bytes: usize,
+    /// Bytes from a row of cells to the next.
+    pub row_bytes: usize,
+    /// What every byte is combined with by exclusive or.
+    pub flip: u8,
+    /// What the bytes stand for.
+    pub scheme: Scheme,
+}
+
+impl QuantizedOutput<'_> {
+    /// The number that a stored byte stands for.
+    fn number(&self, byte: u8) -> f32 {
+        let steps = i32::from(byte ^ self.flip) - i32::from(self.scheme.zero_point);
+        steps as f32 * self.scheme.scale
+    }
+
+    /// The bytes of a cell.
+    fn cell(&self, row: usize, column: usize, numbers: usize) -> &[u8] {
+        &self.data[row * self.row_bytes + column * self.pixel_bytes..][..numbers]
+    }
+}
+
+/// Outputs of one feature level of the int8 engine.
+#[derive(Clone, Copy, Debug)]
+pub struct QuantizedLevel<'a> {
+    /// Class logits, the classes of one anchor side by side.
+    pub scores: QuantizedOutput<'a>,
+    /// Box codes, the numbers of one anchor side by side.
+    pub boxes: QuantizedOutput<'a>,
 }
 
 /// Turns raw outputs into detections; owns its buffers, so a frame allocates nothing.
@@ -67,6 +106,81 @@ impl BoxDecoder {
         suppress(&mut self.candidates, self.iou_max, out);
     }
 
+    /// As [`BoxDecoder::decode`], from the int8 engine's outputs.
+    pub fn decode_quantized(
+        &mut self,
+        levels: &[QuantizedLevel<'_>],
+        letterbox: &Letterbox,
+        out: &mut heapless::Vec<Detection, DETECTIONS_MAX>,
+    ) {
+        self.candidates.clear();
+        for (level, output) in levels.iter().enumerate() {
+            self.collect_quantized(level, output, letterbox);
+        }
+        self.keep_best();
+        suppress(&mut self.candidates, self.iou_max, out);
+    }
+
+    /// Adds the candidates of one level. A cell is skipped by its largest byte.
+    fn collect_quantized(
+        &mut self,
+        level: usize,
+        output: &QuantizedLevel<'_>,
+        letterbox: &Letterbox,
+    ) {
+        let (scores, boxes) = (&output.scores, &output.boxes);
+        let logit_min = logit(self.score_min);
+        let passes = |byte: &u8| scores.number(byte ^ scores.flip) >= logit_min;
+        let Some(byte_min) = (0..=u8::MAX).find(passes) else {
+            return;
+        };
+        let shapes = self.grid.shapes(level);
+        let (rows, columns) = self.grid.cells(level);
+        for (row, column) in (0..rows).flat_map(|row| (0..columns).map(move |c| (row, c))) {
+            let cell = scores.cell(row, column, shapes * ObjectClass::COUNT);
+            let flip = scores.flip;
+            if cell
+                .iter()
+                .fold(0, |largest, byte| largest.max(byte ^ flip))
+                < byte_min
+            {
+                continue;
+            }
+            let codes = boxes.cell(row, column, 4 * shapes);
+            for (number, byte) in cell.iter().enumerate() {
+                let (shape, class) = (number / ObjectClass::COUNT, number % ObjectClass::COUNT);
+                let Some(class) = ObjectClass::from_index(class) else {
+                    continue;
+                };
+                if byte ^ flip >= byte_min {
+                    let code = std::array::from_fn(|i| boxes.number(codes[4 * shape + i]));
+                    let place = (level, row, column, shape);
+                    self.candidate(class, scores.number(*byte), place, code, letterbox);
+                }
+            }
+        }
+    }
+
+    /// Adds one candidate unless its box is no box.
+    fn candidate(
+        &mut self,
+        class: ObjectClass,
+        logit: f32,
+        (level, row, column, shape): (usize, usize, usize, usize),
+        code: [f32; 4],
+        letterbox: &Letterbox,
+    ) {
+        let anchor = self.grid.anchor(level, row, column, shape);
+        let bbox = letterbox.to_source(&self.coding.decode(&anchor, code));
+        if bbox.is_valid() {
+            self.push(Detection {
+                class,
+                score: sigmoid(logit),
+                bbox,
+            });
+        }
+    }
+
     /// Adds the candidates of one level. Logits are compared before any exponential is
     /// taken: of tens of thousands, a few hundred pass.
     fn collect(&mut self, level: usize, output: &LevelOutput<'_>, letterbox: &Letterbox) {
@@ -82,18 +196,9 @@ impl BoxDecoder {
                 if logit < logit_min || logit.is_nan() {
                     continue;
                 }
-                let anchor = self
-                    .grid
-                    .anchor(level, cell / columns, cell % columns, shape);
                 let code = std::array::from_fn(|i| output.boxes[(4 * shape + i) * cells + cell]);
-                let bbox = letterbox.to_source(&self.coding.decode(&anchor, code));
-                if bbox.is_valid() {
-                    self.push(Detection {
-                        class,
-                        score: sigmoid(logit),
-                        bbox,
-                    });
-                }
+                let place = (level, cell / columns, cell % columns, shape);
+                self.candidate(class, logit, place, code, letterbox);
             }
         }
     }

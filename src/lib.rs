@@ -37,6 +37,8 @@ pub mod detector;
 pub mod drive;
 pub mod frame;
 pub mod geometry;
+pub mod int8;
+mod lanes;
 pub mod letterbox;
 pub mod mailbox;
 pub mod model;

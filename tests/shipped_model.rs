@@ -3,9 +3,10 @@
 
 use lookout::class::ObjectClass;
 use lookout::detection::Detection;
-use lookout::detector::{Detector, DetectorOptions};
+use lookout::detector::{Detector, DetectorOptions, EngineChoice};
 use lookout::drive::{Drive, DriveBox, DriveConfig};
 use lookout::frame::PixelFormat;
+use lookout::int8::kernel::available;
 use lookout::model::VerifiedModel;
 use lookout::pixels::Picture;
 use std::path::PathBuf;
@@ -77,6 +78,38 @@ fn few_detections_of_the_demo_show_nothing() {
 #[test]
 fn the_same_picture_gives_the_same_detections() {
     assert_eq!(demo(std::iter::once(40)), demo(std::iter::once(40)));
+}
+
+/// What the int8 engine computes is what the file says, whichever kernels run, on one thread
+/// or three: not one detection differs from tract's, down to scores that nobody would report.
+#[test]
+fn every_engine_gives_the_same_detections() {
+    let config = DriveConfig::default();
+    let (width, height) = (config.width, config.height);
+    let (mut rgb, mut boxes) = (Vec::new(), Vec::new());
+    Drive::new(config).unwrap().render(60, &mut rgb, &mut boxes);
+    let picture = Picture::new(PixelFormat::Rgb8, width, height, 3 * width as usize, &rgb);
+    let found = |engine: EngineChoice, threads: usize| {
+        let options = DetectorOptions {
+            score_min: Some(0.01),
+            threads,
+            engine,
+        };
+        let mut detector = Detector::load(&model(), &options).unwrap();
+        let mut found = heapless::Vec::new();
+        detector
+            .detect(picture.as_ref().unwrap(), &mut found)
+            .unwrap();
+        found
+    };
+    let expected = found(EngineChoice::Tract, 1);
+    assert!(expected.len() > 50, "only {} detections", expected.len());
+    for kernels in available() {
+        for threads in [1, 3] {
+            let choice = EngineChoice::Kernels(kernels.name().to_owned());
+            assert_eq!(found(choice, threads), expected, "{}", kernels.name());
+        }
+    }
 }
 
 #[test]

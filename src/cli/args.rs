@@ -2,6 +2,7 @@
 
 use super::capture::CaptureArgs;
 use crate::config::{RawAnnotate, RawSettings};
+use crate::detector::EngineChoice;
 use crate::source::SourceUri;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -153,6 +154,25 @@ pub struct BenchArgs {
     /// Print JSON in place of the table
     #[arg(long)]
     pub json: bool,
+    /// Show each layer of the network in place of the stages, on one thread: shape, kernel,
+    /// multiply-accumulates, time, share, and multiply-accumulates per cycle
+    #[arg(long)]
+    pub explain: bool,
+    /// What computes the network: tract, or a set of kernels by its name (see --explain)
+    /// [default: the fastest kernels of this CPU]
+    #[arg(long, value_name = "NAME")]
+    pub engine: Option<String>,
+}
+
+impl BenchArgs {
+    /// What is to compute the network.
+    pub fn engine(&self) -> EngineChoice {
+        match self.engine.as_deref() {
+            None => EngineChoice::Fastest,
+            Some("tract") => EngineChoice::Tract,
+            Some(name) => EngineChoice::Kernels(name.to_owned()),
+        }
+    }
 }
 
 /// Options of `lookout doctor`.

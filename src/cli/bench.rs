@@ -3,8 +3,10 @@
 use super::{BenchArgs, CliError, host};
 use crate::capture::{Opener, SourceMode};
 use crate::clock;
+use crate::detector::{Detector, DetectorOptions};
 use crate::frame::{Frame, FrameStamp, PixelFormat};
-use crate::pipeline::{Lookout, Snapshot, StartError};
+use crate::int8::cycles_per_s;
+use crate::pipeline::{Lookout, Snapshot, StartError, find_model};
 use crate::pixels::Decoder;
 use crate::source::{self, FrameSource, Next, Pace, SourceError};
 use crate::statistics::{Stage, StageSummary};
@@ -25,6 +27,9 @@ const JPEG_QUALITY: u8 = 85;
 
 /// Measures and prints.
 pub(super) fn run(args: &BenchArgs) -> Result<(), CliError> {
+    if args.explain {
+        return explain(args);
+    }
     let pictures = encode_drive(args.frames.min(PICTURES)).map_err(StartError::Source)?;
     let opener: Opener = Box::new(move || {
         Ok(Box::new(Reel {
@@ -35,7 +40,8 @@ pub(super) fn run(args: &BenchArgs) -> Result<(), CliError> {
     let mut builder = Lookout::builder()
         .source_with(opener, SourceMode::Finite, Pace::EveryFrame)
         .frames_max(args.frames.into())
-        .threads(args.threads.into());
+        .threads(args.threads.into())
+        .engine(args.engine());
     if let Some(model) = &args.model {
         builder = builder.model(model);
     }
@@ -51,6 +57,30 @@ pub(super) fn run(args: &BenchArgs) -> Result<(), CliError> {
     }
     let report = if args.json { json_text } else { table };
     print(&report(args, &model_id, &counters))
+}
+
+/// Shows where the time of the network goes.
+fn explain(args: &BenchArgs) -> Result<(), CliError> {
+    let found;
+    let folder = match &args.model {
+        Some(folder) => folder,
+        None => {
+            found = find_model().map_err(|searched| StartError::NoModel { searched })?;
+            &found
+        }
+    };
+    let options = DetectorOptions {
+        engine: args.engine(),
+        ..DetectorOptions::default()
+    };
+    let mut detector = Detector::load(folder, &options).map_err(StartError::from)?;
+    let Some(explanation) = detector.explain(args.frames as usize) else {
+        return Err(CliError::NotExplained);
+    };
+    if args.json {
+        return print(&format!("{:#}\n", json!(explanation)));
+    }
+    print(&explanation.table(cycles_per_s()))
 }
 
 fn print(text: &str) -> Result<(), CliError> {

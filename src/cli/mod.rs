@@ -53,6 +53,12 @@ pub enum CliError {
     /// The benchmark has nothing to show.
     #[error("not one frame was looked at; run `lookout doctor`")]
     NothingMeasured,
+    /// tract runs the network.
+    #[error(
+        "tract runs this network, and does not tell where its time goes; the log says why the int8 \
+         engine does not"
+    )]
+    NotExplained,
 }
 
 impl From<ConfigError> for CliError {

@@ -125,6 +125,7 @@ impl RawSettings {
             frames_max: number("frames", self.frames, FRAMES)?,
             threads: number("threads", self.threads, THREADS)?
                 .map_or(defaults.threads, |threads| threads as usize),
+            engine: defaults.engine,
             sinks: sinks(self.sinks.unwrap_or_default())?,
             queue_frames: number("queue_frames", self.queue_frames, QUEUE_FRAMES)?
                 .map_or(defaults.queue_frames, |frames| frames as usize),

@@ -5,6 +5,7 @@ use super::values::{
     ANNOTATE_EVERY_NTH, ANNOTATE_FILES_MAX, FRAMES, QUEUE_FRAMES, THREADS, number, score,
 };
 use crate::annotate::PictureFile;
+use crate::detector::EngineChoice;
 use crate::sink::SinkUri;
 use crate::source::SourceUri;
 use std::path::PathBuf;
@@ -23,6 +24,8 @@ pub struct Settings {
     pub frames_max: Option<u64>,
     /// Threads of the detector.
     pub threads: usize,
+    /// What computes the network; for benchmarks.
+    pub engine: EngineChoice,
     /// Where detections go, besides the subscriber.
     pub sinks: Vec<SinkUri>,
     /// How many frames a sink may fall behind before it loses the oldest.
@@ -67,6 +70,7 @@ impl Default for Settings {
             score: None,
             frames_max: None,
             threads: 1,
+            engine: EngineChoice::default(),
             sinks: Vec::new(),
             queue_frames: 64,
             stall_warning: Duration::from_secs(2),

@@ -10,6 +10,7 @@ use super::shared::Shared;
 use crate::capture::{Opener, SourceMode, StopFlag, Supervisor};
 use crate::config::{AnnotateSettings, Settings};
 use crate::detection::DetectionFrame;
+use crate::detector::EngineChoice;
 use crate::sink::{self, Sink, SinkUri};
 use crate::source::{Pace, SourceUri};
 use crossbeam_channel::Receiver;
@@ -95,6 +96,12 @@ impl Builder {
     /// Threads of the detector. Default: 1.
     pub fn threads(mut self, threads: usize) -> Self {
         self.settings.threads = threads;
+        self
+    }
+
+    /// What computes the network. Default: the fastest that this CPU has.
+    pub fn engine(mut self, engine: EngineChoice) -> Self {
+        self.settings.engine = engine;
         self
     }
 

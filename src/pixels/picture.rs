@@ -68,20 +68,36 @@ impl<'a> Picture<'a> {
         self.height as u32
     }
 
+    /// The rows as they are, and the bytes from one to the next, where their pixels are R, G, B.
+    pub fn packed_rgb(&self) -> Option<(&'a [u8], usize)> {
+        (self.format == PixelFormat::Rgb8).then_some((self.data, self.stride))
+    }
+
     /// Writes row `y` to `out` as R, G, B, 3 bytes a pixel; `out` holds `3 * width` bytes.
     ///
     /// YUYV, NV12 and I420 are read as BT.601 of limited range, chroma not interpolated; grey
     /// is replicated. A `y` below the picture gives the last row, and of a shorter `out`
     /// as many whole pixels are written as it holds, so that no argument can panic.
     pub fn rgb_row(&self, y: u32, out: &mut [u8]) {
+        self.row::<3>(y, out);
+    }
+
+    /// As [`Picture::rgb_row`] with a fourth byte, 0, behind each pixel.
+    pub fn rgbx_row(&self, y: u32, out: &mut [u8]) {
+        self.row::<4>(y, out);
+    }
+
+    /// Writes row `y` as pixels of `N` bytes, 3 or 4.
+    fn row<const N: usize>(&self, y: u32, out: &mut [u8]) {
         let y = (y as usize).min(self.height - 1);
-        let width = self.width.min(out.len() / 3);
+        let (pixels, _) = out.as_chunks_mut::<N>();
+        let width = self.width.min(pixels.len());
         let half = width.div_ceil(2);
-        let out = &mut out[..3 * width];
+        let out = &mut pixels[..width];
         let row = &self.data[y * self.stride..];
         let below_luma = self.height * self.stride;
         match self.format {
-            PixelFormat::Rgb8 => out.copy_from_slice(&row[..3 * width]),
+            PixelFormat::Rgb8 => rows::rgb(&row[..3 * width], out),
             PixelFormat::Grey => rows::grey(&row[..width], out),
             PixelFormat::Yuyv => rows::yuyv(&row[..4 * half], out),
             PixelFormat::Nv12 => {

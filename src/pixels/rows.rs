@@ -5,90 +5,74 @@
 //! ones times 256, so results are within one step of the exact ones and the same on every
 //! processor.
 
-/// What the chroma of one sample adds to R, G and B, times 256 and with the rounding half.
-#[derive(Clone, Copy)]
-struct Tint {
-    r: i32,
-    g: i32,
-    b: i32,
-}
+use crate::lanes::for_each_cpu;
 
+/// One pixel: R, G, B and what lies behind them. No branches and no more than 32 bits, so that
+/// the loops around it become vectors.
 #[inline(always)]
-fn tint(u: u8, v: u8) -> Tint {
+fn pixel<const N: usize>(luma: u8, u: u8, v: u8) -> [u8; N] {
+    let y = 298 * (i32::from(luma) - 16) + 128;
     let (u, v) = (i32::from(u) - 128, i32::from(v) - 128);
-    Tint {
-        r: 409 * v + 128,
-        g: -100 * u - 208 * v + 128,
-        b: 516 * u + 128,
+    let r = (y + 409 * v) >> 8;
+    let g = (y - 100 * u - 208 * v) >> 8;
+    let b = (y + 516 * u) >> 8;
+    let rgbx = [r, g, b, 0].map(|value| value.clamp(0, 255) as u8);
+    std::array::from_fn(|i| rgbx[i])
+}
+
+/// R, G, B as they are.
+pub(super) fn rgb<const N: usize>(packed: &[u8], out: &mut [[u8; N]]) {
+    for (pixel, rgb) in out.iter_mut().zip(packed.as_chunks::<3>().0) {
+        pixel[..3].copy_from_slice(rgb);
     }
 }
 
-#[inline(always)]
-fn put(out: &mut [u8], luma: u8, tint: Tint) {
-    let y = 298 * (i32::from(luma) - 16);
-    // The bounds are in the slice pattern, once, so that the loop around stays branch-free.
-    if let [r, g, b] = out {
-        *r = ((y + tint.r) >> 8).clamp(0, 255) as u8;
-        *g = ((y + tint.g) >> 8).clamp(0, 255) as u8;
-        *b = ((y + tint.b) >> 8).clamp(0, 255) as u8;
+/// Luma replicated: a pixel for each byte of `luma`.
+pub(super) fn grey<const N: usize>(luma: &[u8], out: &mut [[u8; N]]) {
+    for (pixel, &y) in out.iter_mut().zip(luma) {
+        pixel[..3].fill(y);
     }
 }
 
-/// Luma replicated: `out` takes 3 bytes for each byte of `luma`.
-pub(super) fn grey(luma: &[u8], out: &mut [u8]) {
-    for (pixel, &y) in out.chunks_exact_mut(3).zip(luma) {
-        pixel.fill(y);
+for_each_cpu! {
+/// Packed Y0 U Y1 V. `packed` holds as many pixels as `out`, rounded up to a pair.
+pub(super) fn yuyv<const N: usize>(packed: &[u8], out: &mut [[u8; N]]) {
+    let fours = packed.as_chunks::<4>().0;
+    let (pairs, last) = out.as_chunks_mut::<2>();
+    for (pair, [y0, u, y1, v]) in pairs.iter_mut().zip(fours) {
+        *pair = [pixel(*y0, *u, *v), pixel(*y1, *u, *v)];
+    }
+    if let ([last], Some([y, u, _, v])) = (last, fours.last()) {
+        *last = pixel(*y, *u, *v);
     }
 }
-
-/// Packed Y0 U Y1 V. `packed` holds `out.len() / 3` pixels, rounded up to a pair.
-pub(super) fn yuyv(packed: &[u8], out: &mut [u8]) {
-    let mut pairs = out.chunks_exact_mut(6);
-    for (pixels, four) in pairs.by_ref().zip(packed.chunks_exact(4)) {
-        let tint = tint(four[1], four[3]);
-        put(&mut pixels[..3], four[0], tint);
-        put(&mut pixels[3..], four[2], tint);
-    }
-    let last = pairs.into_remainder();
-    if let (3.., [.., y, u, _, v]) = (last.len(), packed) {
-        put(&mut last[..3], *y, tint(*u, *v));
-    }
 }
-
+for_each_cpu! {
 /// A row of luma and one of interleaved U V, the latter half as wide, rounded up.
-pub(super) fn nv12(luma: &[u8], chroma: &[u8], out: &mut [u8]) {
-    let mut pairs = out.chunks_exact_mut(6);
-    for ((pixels, ys), uv) in pairs
-        .by_ref()
-        .zip(luma.chunks_exact(2))
-        .zip(chroma.chunks_exact(2))
-    {
-        let tint = tint(uv[0], uv[1]);
-        put(&mut pixels[..3], ys[0], tint);
-        put(&mut pixels[3..], ys[1], tint);
+pub(super) fn nv12<const N: usize>(luma: &[u8], chroma: &[u8], out: &mut [[u8; N]]) {
+    let chroma = chroma.as_chunks::<2>().0;
+    let (pairs, last) = out.as_chunks_mut::<2>();
+    let lumas = luma.as_chunks::<2>().0;
+    for ((pair, [y0, y1]), [u, v]) in pairs.iter_mut().zip(lumas).zip(chroma) {
+        *pair = [pixel(*y0, *u, *v), pixel(*y1, *u, *v)];
     }
-    let last = pairs.into_remainder();
-    if let (3.., [.., y], [.., u, v]) = (last.len(), luma, chroma) {
-        put(&mut last[..3], *y, tint(*u, *v));
+    if let ([last], Some(y), Some([u, v])) = (last, luma.last(), chroma.last()) {
+        *last = pixel(*y, *u, *v);
     }
 }
-
+}
+for_each_cpu! {
 /// A row of luma, one of U and one of V, the latter two half as wide, rounded up.
-pub(super) fn i420(luma: &[u8], u: &[u8], v: &[u8], out: &mut [u8]) {
-    let mut pairs = out.chunks_exact_mut(6);
-    for ((pixels, ys), (&u, &v)) in pairs
-        .by_ref()
-        .zip(luma.chunks_exact(2))
-        .zip(u.iter().zip(v))
-    {
-        let tint = tint(u, v);
-        put(&mut pixels[..3], ys[0], tint);
-        put(&mut pixels[3..], ys[1], tint);
+pub(super) fn i420<const N: usize>(luma: &[u8], u: &[u8], v: &[u8], out: &mut [[u8; N]]) {
+    let (pairs, last) = out.as_chunks_mut::<2>();
+    let lumas = luma.as_chunks::<2>().0;
+    for ((pair, [y0, y1]), (u, v)) in pairs.iter_mut().zip(lumas).zip(u.iter().zip(v)) {
+        *pair = [pixel(*y0, *u, *v), pixel(*y1, *u, *v)];
     }
-    let last = pairs.into_remainder();
-    if let (3.., [.., y], [.., u], [.., v]) = (last.len(), luma, u, v) {
-        put(&mut last[..3], *y, tint(*u, *v));
+    if let ([last], Some(y), Some(u), Some(v)) = (last, luma.last(), u.last(), v.last()) {
+        *last = pixel(*y, *u, *v);
     }
+}
 }
 
 #[cfg(test)]
@@ -114,9 +98,9 @@ mod tests {
             for u in (0..=255).step_by(5) {
                 for v in (0..=255).step_by(5) {
                     let (y, u, v) = (y as u8, u as u8, v as u8);
-                    let mut out = [0; 3];
+                    let mut out = [[0; 3]];
                     i420(&[y], &[u], &[v], &mut out);
-                    for (got, want) in out.iter().zip(exact(y, u, v)) {
+                    for (got, want) in out[0].iter().zip(exact(y, u, v)) {
                         assert!(got.abs_diff(want) <= 1, "{y} {u} {v}: {out:?}");
                     }
                 }
@@ -142,17 +126,17 @@ mod tests {
                     ]
                 })
                 .collect();
-            let mut outs = vec![vec![0_u8; 3 * width]; 3];
+            let mut outs = vec![vec![[0_u8; 3]; width]; 3];
             i420(&luma, &u, &v, &mut outs[0]);
             nv12(&luma, &uv, &mut outs[1]);
             yuyv(&packed, &mut outs[2]);
             assert_eq!(outs[0], outs[1], "width {width}");
             assert_eq!(outs[0], outs[2], "width {width}");
-            let want: Vec<u8> = (0..width)
-                .flat_map(|i| {
-                    let mut pixel = [0; 3];
+            let want: Vec<[u8; 3]> = (0..width)
+                .map(|i| {
+                    let mut pixel = [[0; 3]];
                     i420(&[luma[i]], &[u[i / 2]], &[v[i / 2]], &mut pixel);
-                    pixel
+                    pixel[0]
                 })
                 .collect();
             assert_eq!(outs[0], want, "width {width}");

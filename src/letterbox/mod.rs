@@ -1,13 +1,24 @@
 //! From a picture of any size to the model's input, in one pass.
 //!
 //! [`Letterbox`] is the geometry: which part of the picture lands where. [`Resampler`] moves
-//! the pixels: it reads every source row once, filters it horizontally, and combines rows
-//! vertically as soon as they are there, with an anti-aliased triangle filter in fixed point.
+//! the pixels: it combines source rows as soon as they are there, then filters the one row that
+//! is left horizontally, with an anti-aliased triangle filter in fixed point.
 //! The trainer uses the same code with other [`View`]s, so that a model sees on the board
 //! what it saw in training.
 
+mod filter;
+mod lanes;
+
 use crate::geometry::BBox;
 use crate::pixels::Picture;
+use filter::Filter;
+use lanes::Rows;
+
+/// Bytes of a pixel as many pictures hold it.
+const RGB_BYTES: usize = 3;
+
+/// Bytes of a pixel that a vector holds four of.
+const RGBX_BYTES: usize = 4;
 
 /// What is shown beside the picture where its shape is not the input's: middle grey, which
 /// normalises to exactly 0.
@@ -98,96 +109,6 @@ impl View {
     }
 }
 
-/// Bits of a filter weight's fraction; weights of one output pixel add up to exactly 1.
-const WEIGHT_BITS: u32 = 14;
-/// Bits by which a horizontally filtered value is finer than a pixel.
-const ROW_BITS: u32 = 6;
-
-/// The source pixels that make one output pixel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Tap {
-    first: u32,
-    count: u32,
-    /// Index of the first weight in [`Filter::weights`].
-    weight: u32,
-}
-
-/// A one-dimensional resampling filter. Output pixels outside the source have no taps.
-#[derive(Debug, Default)]
-struct Filter {
-    taps: Vec<Tap>,
-    weights: Vec<i32>,
-}
-
-impl Filter {
-    /// Output pixel `o` lies at source position `(o + 0.5 - offset) / scale`.
-    fn new(source: u32, output: u32, scale: f32, offset: f32, mirrored: bool) -> Self {
-        let mut filter = Self::default();
-        let support = (1.0 / f64::from(scale)).max(1.0);
-        for o in 0..output {
-            let place = (f64::from(o) + 0.5 - f64::from(offset)) / f64::from(scale);
-            let inside = place >= 0.0 && place < f64::from(source);
-            let place = if mirrored {
-                f64::from(source) - place
-            } else {
-                place
-            };
-            filter.push(source, inside.then_some(place), support);
-        }
-        filter
-    }
-
-    fn push(&mut self, source: u32, place: Option<f64>, support: f64) {
-        let weight = self.weights.len() as u32;
-        let Some(place) = place else {
-            self.taps.push(Tap {
-                first: 0,
-                count: 0,
-                weight,
-            });
-            return;
-        };
-        let first = (place - support).floor().max(0.0) as u32;
-        let last = ((place + support).ceil() as u32).min(source).max(first + 1);
-        let triangle = |i: u32| (1.0 - ((f64::from(i) + 0.5 - place) / support).abs()).max(0.0);
-        let sum: f64 = (first..last).map(triangle).sum();
-        let one = f64::from(1 << WEIGHT_BITS);
-        self.weights
-            .extend((first..last).map(|i| (triangle(i) / sum * one).round() as i32));
-        // Rounding must not brighten or darken: the largest weight takes the difference.
-        let own = &mut self.weights[weight as usize..];
-        let error = (1 << WEIGHT_BITS) - own.iter().sum::<i32>();
-        if let Some(largest) = own.iter_mut().max() {
-            *largest += error;
-        }
-        self.taps.push(Tap {
-            first,
-            count: last - first,
-            weight,
-        });
-    }
-
-    fn tap(&self, output: usize) -> (usize, &[i32]) {
-        let Tap {
-            first,
-            count,
-            weight,
-        } = self.taps[output];
-        (
-            first as usize,
-            &self.weights[weight as usize..(weight + count) as usize],
-        )
-    }
-
-    fn taps_max(&self) -> usize {
-        self.taps
-            .iter()
-            .map(|t| t.count as usize)
-            .max()
-            .unwrap_or(0)
-    }
-}
-
 /// Draws pictures on an input of fixed size. Buffers are made when the picture's size or the
 /// view changes; a frame like the last one allocates nothing.
 #[derive(Debug)]
@@ -197,13 +118,13 @@ pub struct Resampler {
     planned: Option<(u32, u32, View)>,
     across: Filter,
     down: Filter,
-    /// One source row, RGB.
-    row: Vec<u8>,
-    /// The last source rows, filtered horizontally: `ring_rows` rows of `3 * width`.
-    ring: Vec<i32>,
+    /// The last source rows as pixels of four bytes, where the picture has other ones.
+    ring: Vec<u8>,
     ring_rows: usize,
-    /// One output row before rounding, `3 * width`.
-    sums: Vec<i32>,
+    /// Source rows combined into one, with [`lanes::SLACK`] elements behind.
+    combined: Vec<i16>,
+    /// One output row, RGB.
+    line: Vec<u8>,
 }
 
 impl Resampler {
@@ -215,104 +136,79 @@ impl Resampler {
             planned: None,
             across: Filter::default(),
             down: Filter::default(),
-            row: Vec::new(),
             ring: Vec::new(),
             ring_rows: 0,
-            sums: vec![0; 3 * width as usize],
+            combined: Vec::new(),
+            line: vec![0; 3 * width as usize],
         }
     }
 
     fn plan(&mut self, picture: &Picture<'_>, view: &View) {
         let key = (picture.width(), picture.height(), *view);
-        if self.planned == Some(key) {
+        let wants_ring = picture.packed_rgb().is_none() && self.ring.is_empty();
+        if self.planned == Some(key) && !wants_ring {
             return;
         }
         let (w, h) = (self.width as u32, self.height as u32);
         self.across = Filter::new(key.0, w, view.scale_x, view.left, view.mirrored);
+        self.across.even_out(key.0);
         self.down = Filter::new(key.1, h, view.scale_y, view.top, false);
-        self.row.resize(3 * key.0 as usize, 0);
         self.ring_rows = self.down.taps_max().max(1);
-        self.ring.resize(3 * self.width * self.ring_rows, 0);
+        let row_bytes = RGBX_BYTES * key.0 as usize;
+        self.combined.resize(row_bytes + lanes::SLACK, 0);
+        if picture.packed_rgb().is_none() {
+            self.ring.resize(row_bytes * self.ring_rows, 0);
+        } else {
+            self.ring.clear();
+        }
         self.planned = Some(key);
     }
 
-    /// Draws `picture` as `view` says. `out` is planar `[3, height, width]`, R, G, B; `value`
-    /// turns a pixel value into an element. Elements that the picture does not reach get
-    /// `value(PAD)`.
-    ///
-    /// # Panics
-    /// When `out` is shorter than `3 * width * height`.
-    pub fn draw<T: Copy>(
-        &mut self,
-        picture: &Picture<'_>,
-        view: &View,
-        out: &mut [T],
-        value: impl Fn(u8) -> T,
-    ) {
+    /// Draws `picture` as `view` says, row by row: `row` gets each row's number and its pixels,
+    /// R, G, B, `width` times. Pixels that the picture does not reach are [`PAD`].
+    pub fn draw(&mut self, picture: &Picture<'_>, view: &View, mut row: impl FnMut(usize, &[u8])) {
         self.plan(picture, view);
-        // `ready` source rows have been filtered; the ring holds the last `ring_rows` of them.
+        // `ready` source rows are in the ring, which holds the last `ring_rows` of them.
         let mut ready = 0;
         for y in 0..self.height {
-            let (first, count) = {
-                let (first, weights) = self.down.tap(y);
-                (first, weights.len())
+            let (first, weights) = self.down.tap(y);
+            if weights.is_empty() {
+                self.line.fill(PAD);
+                row(y, &self.line);
+                continue;
+            }
+            let (rows, pixel_bytes) = match picture.packed_rgb() {
+                Some((data, row_bytes)) => {
+                    let count = picture.height() as usize;
+                    let rows = Rows {
+                        data,
+                        row_bytes,
+                        count,
+                        first,
+                    };
+                    (rows, RGB_BYTES)
+                }
+                None => {
+                    let row_bytes = RGBX_BYTES * picture.width() as usize;
+                    ready = ready.max(first);
+                    while ready < first + weights.len() {
+                        let slot = ready % self.ring_rows * row_bytes;
+                        picture.rgbx_row(ready as u32, &mut self.ring[slot..slot + row_bytes]);
+                        ready += 1;
+                    }
+                    let rows = Rows {
+                        data: &self.ring,
+                        row_bytes,
+                        count: self.ring_rows,
+                        first,
+                    };
+                    (rows, RGBX_BYTES)
+                }
             };
-            if ready < first {
-                ready = first;
-            }
-            while ready < first + count {
-                picture.rgb_row(ready as u32, &mut self.row);
-                self.filter_row(ready % self.ring_rows);
-                ready += 1;
-            }
-            self.combine(y);
-            self.store(y, count > 0, out, &value);
-        }
-    }
-
-    /// Filters `self.row` horizontally into one row of the ring.
-    fn filter_row(&mut self, slot: usize) {
-        let ring = &mut self.ring[slot * 3 * self.width..(slot + 1) * 3 * self.width];
-        for (x, out) in ring.chunks_exact_mut(3).enumerate() {
-            let (first, weights) = self.across.tap(x);
-            let pixels = &self.row[3 * first..3 * (first + weights.len())];
-            let mut sum = [0i32; 3];
-            for (pixel, &weight) in pixels.chunks_exact(3).zip(weights) {
-                sum[0] += i32::from(pixel[0]) * weight;
-                sum[1] += i32::from(pixel[1]) * weight;
-                sum[2] += i32::from(pixel[2]) * weight;
-            }
-            for (out, sum) in out.iter_mut().zip(sum) {
-                *out = sum >> (WEIGHT_BITS - ROW_BITS);
-            }
-        }
-    }
-
-    /// Adds the weighted rows of the ring that make output row `y` into `self.sums`.
-    fn combine(&mut self, y: usize) {
-        self.sums.fill(1 << (WEIGHT_BITS + ROW_BITS - 1));
-        let (first, weights) = self.down.tap(y);
-        for (i, &weight) in weights.iter().enumerate() {
-            let slot = (first + i) % self.ring_rows;
-            let row = &self.ring[slot * 3 * self.width..(slot + 1) * 3 * self.width];
-            for (sum, &value) in self.sums.iter_mut().zip(row) {
-                *sum += value * weight;
-            }
-        }
-    }
-
-    fn store<T: Copy>(&self, y: usize, inside: bool, out: &mut [T], value: &impl Fn(u8) -> T) {
-        let plane = self.width * self.height;
-        for x in 0..self.width {
-            let shown = inside && self.across.taps[x].count > 0;
-            for channel in 0..3 {
-                let pixel = if shown {
-                    (self.sums[3 * x + channel] >> (WEIGHT_BITS + ROW_BITS)).clamp(0, 255) as u8
-                } else {
-                    PAD
-                };
-                out[channel * plane + y * self.width + x] = value(pixel);
-            }
+            let elements = pixel_bytes * picture.width() as usize;
+            lanes::combine_rows(rows, weights, &mut self.combined[..elements]);
+            lanes::filter_row(&self.across, &self.combined, pixel_bytes, &mut self.line);
+            row(y, &self.line);
         }
     }
 }
@@ -327,7 +223,12 @@ mod tests {
     fn draw(w: u32, h: u32, rgb: &[u8], view: &View, ow: u32, oh: u32) -> Vec<u8> {
         let picture = Picture::new(PixelFormat::Rgb8, w, h, 3 * w as usize, rgb).unwrap();
         let mut out = vec![0; 3 * (ow * oh) as usize];
-        Resampler::new(ow, oh).draw(&picture, view, &mut out, |v| v);
+        let plane = (ow * oh) as usize;
+        Resampler::new(ow, oh).draw(&picture, view, |y, row| {
+            for (i, value) in row.iter().enumerate() {
+                out[i % 3 * plane + y * ow as usize + i / 3] = *value;
+            }
+        });
         out
     }
 

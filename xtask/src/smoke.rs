@@ -86,6 +86,7 @@ pub fn run(args: &SmokeArgs) -> Result<(), SmokeError> {
         minutes: Some(args.minutes / 2.0),
         seed: 1,
         resume: false,
+        start_from: None,
         batch: Some(8),
         learning_rate: None,
         gamma: None,
@@ -183,6 +184,7 @@ fn check_model(dir: &Path) -> Result<(), SmokeError> {
     let options = DetectorOptions {
         score_min: Some(0.05),
         threads: 1,
+        ..DetectorOptions::default()
     };
     let mut detector = Detector::load(dir, &options)?;
     let config = DriveConfig::default();

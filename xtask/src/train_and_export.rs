@@ -41,6 +41,10 @@ pub struct TrainAndExportArgs {
     /// Go on from the checkpoint of an earlier run with the same --work
     #[arg(long)]
     pub resume: bool,
+    /// Folder of a finished model to start from, with the same network and any input; the
+    /// pretrained body when left out
+    #[arg(long, value_name = "DIR")]
+    pub start_from: Option<PathBuf>,
     /// Images in one step [default: the trainer's]
     #[arg(long, value_name = "N")]
     pub batch: Option<u32>,
@@ -217,6 +221,7 @@ fn job(
         class_weights: args.class_weights.map(|weights| weights.0),
         box_loss: args.box_loss,
         force: args.force,
+        start_from: args.start_from.as_deref().map(absolute).transpose()?,
         pretrained: PathBuf::new(),
         out,
         work,

@@ -126,6 +126,8 @@ pub struct TrainJob {
     pub box_loss: BoxLoss,
     /// Export even when the int8 model is clearly worse than the float one.
     pub force: bool,
+    /// Folder of a finished model to start from instead of the pretrained body alone.
+    pub start_from: Option<PathBuf>,
     /// Pretrained EfficientNet-Lite0 as safetensors.
     pub pretrained: PathBuf,
     /// Folder of checkpoints and logs.

@@ -20,6 +20,7 @@ fn job() -> TrainJob {
         class_weights: Some([1.0; 8]),
         box_loss: BoxLoss::SmoothL1,
         force: false,
+        start_from: None,
         pretrained: "/cache/lite0.safetensors".into(),
         work: "/work".into(),
         command: "cargo xtask train-and-export".into(),

@@ -175,6 +175,7 @@ fn detectors(model: &Path, threads: u8) -> Result<Vec<Detector>, EvaluateError> 
     let options = DetectorOptions {
         score_min: Some(SCORE_MIN),
         threads: 1,
+        ..DetectorOptions::default()
     };
     let load = |_| Detector::load(model, &options).map_err(EvaluateError::from);
     (0..threads).map(load).collect()

@@ -43,7 +43,7 @@ pub fn write_int8(int8: &Int8Network) -> Result<Vec<u8>, OnnxError> {
 
 /// Name of the tensor that holds a layer's output as integers; the layer's own name is left to
 /// its output as numbers.
-fn integers(layer: &str) -> String {
+pub(super) fn integers(layer: &str) -> String {
     format!("{layer}.u8")
 }
 

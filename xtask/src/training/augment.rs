@@ -52,11 +52,11 @@ const VISIBLE_MIN: f32 = 0.4;
 const SIDE_PIXELS_MIN: f32 = 2.5;
 
 /// Share of samples that are seen just as on the board.
-const PLAIN_SHARE: f32 = 0.25;
+const PLAIN_SHARE: f32 = 0.4;
 
 /// Range of the zoom against the letterbox, `ln`-uniform. It favours coming closer: small
 /// objects are many and must not get smaller.
-const ZOOM: (f32, f32) = (0.7, 2.0);
+const ZOOM: (f32, f32) = (0.75, 1.8);
 
 /// Makes samples; owns the buffers of one loader thread.
 #[derive(Debug)]
@@ -119,8 +119,14 @@ impl Augmenter {
             labelled: bits(&entry.labelled),
             ..Sample::default()
         };
-        self.resampler
-            .draw(picture, view, &mut sample.pixels, |v| v);
+        let (width, plane) = (self.width as usize, sample.pixels.len() / 3);
+        self.resampler.draw(picture, view, |y, row| {
+            for (x, pixel) in row.chunks_exact(3).enumerate() {
+                for (channel, value) in pixel.iter().enumerate() {
+                    sample.pixels[channel * plane + y * width + x] = *value;
+                }
+            }
+        });
         // The file may have another size than the one its boxes were drawn on.
         let sx = picture.width() as f32 / entry.width as f32;
         let sy = picture.height() as f32 / entry.height as f32;

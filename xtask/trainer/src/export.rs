@@ -64,7 +64,7 @@ fn numbers(tensor: &Tensor) -> Vec<f32> {
 }
 
 /// Weights of every convolution with its batch normalisation folded in.
-fn folded(model: &Model) -> Result<FoldedWeights, QuantizeError> {
+pub fn folded(model: &Model) -> Result<FoldedWeights, QuantizeError> {
     let parameter = |name: &str| numbers(&model.parameters[name]);
     let statistic = |name: &str| numbers(&model.statistics[name]);
     let mut folded = BTreeMap::new();

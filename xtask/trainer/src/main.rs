@@ -13,6 +13,7 @@ mod memory;
 mod model;
 mod optimizer;
 mod schedule;
+mod start;
 mod train;
 
 use std::process::ExitCode;

@@ -62,6 +62,9 @@ pub enum Mode {
     Train,
     /// Running statistics.
     Infer,
+    /// As [`Mode::Infer`], after each normalisation's running statistics have become the
+    /// batch's. Scale and offset change with them, so that the output stays what it was.
+    Recentre,
 }
 
 /// In memory as batch, row, column, channel: depthwise convolutions on a CPU are much faster.
@@ -244,6 +247,9 @@ impl Model {
             groups,
         );
         if let Bias::Norm(norm) = &conv.bias {
+            if mode == Mode::Recentre {
+                self.recentre(norm, &out);
+            }
             out = out.batch_norm(
                 Some(&self.parameters[&format!("{norm}.weight")]),
                 Some(&self.parameters[&format!("{norm}.bias")]),
@@ -259,6 +265,23 @@ impl Model {
             Activation::Relu6 => out.relu6(),
             Activation::None => out,
         }
+    }
+
+    /// Makes mean and variance of `input` those of a normalisation, its result the same.
+    fn recentre(&self, norm: &str, input: &Tensor) {
+        let parameter = |part: &str| self.parameters[&format!("{norm}.{part}")].shallow_clone();
+        let statistic = |part: &str| self.statistics[&format!("{norm}.{part}")].shallow_clone();
+        let (mut scale, mut offset) = (parameter("weight"), parameter("bias"));
+        let (mut mean, mut variance) = (statistic("running_mean"), statistic("running_var"));
+        let input = input.to_kind(Kind::Float);
+        let planes = [0i64, 2, 3];
+        let new_mean = input.mean_dim(planes.as_slice(), false, Kind::Float);
+        let new_variance = input.var_dim(planes.as_slice(), false, false);
+        let slope = &scale / (&variance + NORM_EPSILON).sqrt();
+        offset.copy_(&(&offset + &slope * (&new_mean - &mean)));
+        scale.copy_(&(&slope * (&new_variance + NORM_EPSILON).sqrt()));
+        mean.copy_(&new_mean);
+        variance.copy_(&new_variance);
     }
 
     /// Puts the levels' outputs one behind the other, anchors in the grid's order.

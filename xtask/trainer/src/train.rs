@@ -8,15 +8,17 @@ use crate::loss::Loss;
 use crate::model::{Mode, Model, ModelError};
 use crate::optimizer::Optimizer;
 use crate::schedule::{Budget, Progress, rate};
-use std::path::PathBuf;
+use lookout::model::VerifiedModel;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tch::{Kind, Tensor};
 use xtask::dataset::{Dataset, DatasetError, LoadOptions, Split};
 use xtask::network::detector;
+use xtask::onnx::read_int8;
 use xtask::train_job::{JobError, TrainEvent, TrainJob};
-use xtask::training::{Loader, LoaderError, Targets, TrainingSet};
+use xtask::training::{Loader, LoaderError, Targets, TrainingSet, calibration_pixels};
 
 const BATCH: u32 = 16;
 const RATE: f64 = 1e-3;
@@ -58,6 +60,12 @@ pub enum TrainError {
     /// The network cannot be made.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// The model to start from is unusable.
+    #[error("--start-from: {0}")]
+    Start(#[from] lookout::model::ModelError),
+    /// The model to start from is of another kind.
+    #[error("--start-from: {0}")]
+    StartWeights(#[from] xtask::onnx::OnnxError),
     /// A checkpoint cannot be written or read.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -122,7 +130,10 @@ pub fn run(job: TrainJob) -> Result<Outcome, TrainError> {
     }
     let network = detector(job.input_height as usize, job.input_width as usize);
     let mut model = Model::new(network, device, Kind::Float);
-    model.load_pretrained(&job.pretrained)?;
+    match &job.start_from {
+        Some(dir) => start_from(dir, &mut model, &set, &job)?,
+        None => drop(model.load_pretrained(&job.pretrained)?),
+    }
     let mut optimizer = Optimizer::new(&model.parameters);
     let state = State {
         progress: Progress::default(),
@@ -161,6 +172,34 @@ pub fn run(job: TrainJob) -> Result<Outcome, TrainError> {
     stop.store(true, Ordering::Relaxed);
     export::export(&mut run)?;
     Ok(Outcome::Exported)
+}
+
+/// Images on which the normalisations of a finished model are measured.
+const START_IMAGES: usize = 48;
+
+fn start_from(
+    dir: &Path,
+    model: &mut Model,
+    set: &Arc<TrainingSet>,
+    job: &TrainJob,
+) -> Result<(), TrainError> {
+    // Fresh kernels give the lengths.
+    model.load_pretrained(&job.pretrained)?;
+    let finished = VerifiedModel::read(dir)?;
+    let weights = read_int8(&finished.onnx, model.network())?;
+    let (height, width) = (job.input_height, job.input_width);
+    let grid = model.network().anchor_grid();
+    let images = calibration_pixels(set.clone(), &grid, (height, width), job.seed, START_IMAGES);
+    let shape = [3, i64::from(height), i64::from(width)];
+    let images: Vec<_> = images
+        .map(|pixels| Tensor::from_slice(&pixels).reshape(shape))
+        .collect();
+    if images.is_empty() {
+        return Err(TrainError::NoImages);
+    }
+    crate::start::take_over(model, &weights, &Tensor::stack(&images, 0));
+    note(format!("starting from {}", dir.display()));
+    Ok(())
 }
 
 /// A flag that SIGINT and SIGTERM raise; a second signal ends the process at once.

@@ -1,6 +1,7 @@
 //! Host side of Lookout, without torch: data sets, training samples, the network as data,
 //! quantization and the ONNX writer, evaluation, boards and the verbs of `cargo xtask`.
 
+pub mod bench;
 pub mod board;
 pub mod build;
 pub mod check_trainer;

@@ -24,6 +24,11 @@ enum Verb {
     TrainAndExport(Box<xtask::train_and_export::TrainAndExportArgs>),
     /// Measures a model on data sets: COCO metrics of the firmware's own detector
     Evaluate(xtask::evaluate::EvaluateArgs),
+    /// Measures the model's speed beside other engines
+    Bench(xtask::bench::BenchArgs),
+    /// Runs one engine for `bench`
+    #[command(hide = true)]
+    BenchWorker(xtask::bench::serve::ServeArgs),
     /// Renders drives as a data set, for classes and views that real sets lack
     RenderDrive(xtask::render_drive::RenderDriveArgs),
     /// Trains a tiny model in a minute and looks at what comes out
@@ -43,6 +48,8 @@ fn main() -> ExitCode {
     let result: Result<(), Box<dyn Error>> = match Cli::parse().verb {
         Verb::TrainAndExport(args) => return train_and_export(&args),
         Verb::Evaluate(args) => xtask::evaluate::run(args).map_err(Into::into),
+        Verb::Bench(args) => xtask::bench::run(&args).map_err(Into::into),
+        Verb::BenchWorker(args) => xtask::bench::serve::run(&args).map_err(Into::into),
         Verb::RenderDrive(args) => xtask::render_drive::run(&args).map_err(Into::into),
         Verb::Smoke(args) => xtask::smoke::run(&args).map_err(Into::into),
         Verb::CheckTrainer(args) => xtask::check_trainer::run(&args).map_err(Into::into),

@@ -1,7 +1,7 @@
 //! Weights of a one-dimensional, anti-aliased resampling.
 
-/// Bits of a filter weight's fraction; weights of one output pixel add up to exactly 1.
-pub(super) const WEIGHT_BITS: u32 = 14;
+use std::ops::Range;
+
 /// The source pixels that make one output pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Tap {
@@ -15,19 +15,34 @@ pub(super) struct Tap {
 #[derive(Debug, Default)]
 pub(super) struct Filter {
     pub(super) taps: Vec<Tap>,
-    pub(super) weights: Vec<i32>,
-    evened: Option<usize>,
+    /// Weights in fractions of [`Self::one`]; those of one output pixel add up to it.
+    pub(super) weights: Vec<u16>,
+    one: u16,
+}
+
+/// Where the source lies on the output, in one dimension.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Axis {
+    /// Output pixels per source pixel.
+    pub(super) scale: f32,
+    /// Output position of the source's edge.
+    pub(super) offset: f32,
+    pub(super) mirrored: bool,
 }
 
 impl Filter {
     /// Output pixel `o` lies at source position `(o + 0.5 - offset) / scale`.
-    pub(super) fn new(source: u32, output: u32, scale: f32, offset: f32, mirrored: bool) -> Self {
-        let mut filter = Self::default();
-        let support = (1.0 / f64::from(scale)).max(1.0);
+    pub(super) fn new(source: u32, output: u32, axis: Axis, one: u16) -> Self {
+        let mut filter = Self {
+            one,
+            ..Self::default()
+        };
+        let scale = f64::from(axis.scale);
+        let support = (1.0 / scale).max(1.0);
         for o in 0..output {
-            let place = (f64::from(o) + 0.5 - f64::from(offset)) / f64::from(scale);
+            let place = (f64::from(o) + 0.5 - f64::from(axis.offset)) / scale;
             let inside = place >= 0.0 && place < f64::from(source);
-            let place = if mirrored {
+            let place = if axis.mirrored {
                 f64::from(source) - place
             } else {
                 place
@@ -51,15 +66,16 @@ impl Filter {
         let last = ((place + support).ceil() as u32).min(source).max(first + 1);
         let triangle = |i: u32| (1.0 - ((f64::from(i) + 0.5 - place) / support).abs()).max(0.0);
         let sum: f64 = (first..last).map(triangle).sum();
-        let one = f64::from(1 << WEIGHT_BITS);
-        self.weights
-            .extend((first..last).map(|i| (triangle(i) / sum * one).round() as i32));
-        // Rounding must not brighten or darken: the largest weight takes the difference.
-        let own = &mut self.weights[weight as usize..];
-        let error = (1 << WEIGHT_BITS) - own.iter().sum::<i32>();
-        if let Some(largest) = own.iter_mut().max() {
-            *largest += error;
-        }
+        let one = f64::from(self.one);
+        // The running sum is what is rounded, so that all weights together are exactly 1:
+        // rounding must not brighten or darken.
+        let (mut exact, mut given) = (0.0, 0);
+        self.weights.extend((first..last).map(|i| {
+            exact += triangle(i) / sum * one;
+            let weight = exact.round() as u32 - given;
+            given += weight;
+            weight as u16
+        }));
         self.taps.push(Tap {
             first,
             count: last - first,
@@ -67,34 +83,8 @@ impl Filter {
         });
     }
 
-    /// Gives every output pixel that has taps the same even number of them, by weights of 0,
-    /// so that a loop over them can be unrolled. Left alone where the source is too narrow.
-    pub(super) fn even_out(&mut self, source: u32) {
-        let count = self.taps_max().next_multiple_of(2) as u32;
-        if count > source {
-            return;
-        }
-        let mut weights = Vec::with_capacity(count as usize * self.taps.len());
-        for tap in self.taps.iter_mut().filter(|tap| tap.count > 0) {
-            let own = &self.weights[tap.weight as usize..][..tap.count as usize];
-            let first = tap.first.min(source - count);
-            let before = (tap.first - first) as usize;
-            tap.weight = weights.len() as u32;
-            weights.resize(weights.len() + before, 0);
-            weights.extend(own);
-            weights.resize((tap.weight + count) as usize, 0);
-            (tap.first, tap.count) = (first, count);
-        }
-        self.weights = weights;
-        self.evened = Some(count as usize);
-    }
-
-    /// The number of taps, if it is the same for all output pixels that have any.
-    pub(super) fn even_count(&self) -> Option<usize> {
-        self.evened
-    }
-
-    pub(super) fn tap(&self, output: usize) -> (usize, &[i32]) {
+    /// The first source pixel and the weights of an output pixel.
+    pub(super) fn tap(&self, output: usize) -> (usize, &[u16]) {
         let Tap {
             first,
             count,
@@ -106,11 +96,50 @@ impl Filter {
         )
     }
 
+    /// The most weights that an output pixel has.
     pub(super) fn taps_max(&self) -> usize {
-        self.taps
-            .iter()
-            .map(|t| t.count as usize)
-            .max()
-            .unwrap_or(0)
+        let counts = self.taps.iter().map(|tap| tap.count as usize);
+        counts.max().unwrap_or(0)
+    }
+}
+
+/// A filter of pixels of four lanes, laid out for reading two pixels at once: every output
+/// pixel has the same number of weights, some of them 0.
+#[derive(Debug, Default)]
+pub(super) struct PairFilter {
+    /// Output pixels that have taps: all within these.
+    pub(super) inside: Range<usize>,
+    /// First source pixel of each output pixel inside.
+    pub(super) firsts: Vec<u32>,
+    /// Pairs of source pixels of each output pixel.
+    pub(super) pairs: usize,
+    /// Weights of the pairs, the first one's four times and then the second one's.
+    pub(super) weights: Vec<[u16; 8]>,
+}
+
+impl From<&Filter> for PairFilter {
+    fn from(filter: &Filter) -> Self {
+        let has_taps = |tap: &Tap| tap.count > 0;
+        let begin = filter.taps.iter().position(has_taps).unwrap_or(0);
+        let end = filter.taps.iter().rposition(has_taps).map_or(0, |i| i + 1);
+        let pairs = filter.taps_max().div_ceil(2).max(1);
+        let mut weights = Vec::with_capacity(pairs * (end - begin));
+        for output in begin..end {
+            let (_, own) = filter.tap(output);
+            let weight = |i: usize| own.get(i).copied().unwrap_or(0);
+            weights.extend((0..pairs).map(|pair| {
+                let (a, b) = (weight(2 * pair), weight(2 * pair + 1));
+                [a, a, a, a, b, b, b, b]
+            }));
+        }
+        Self {
+            inside: begin..end,
+            firsts: filter.taps[begin..end]
+                .iter()
+                .map(|tap| tap.first)
+                .collect(),
+            pairs,
+            weights,
+        }
     }
 }

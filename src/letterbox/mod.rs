@@ -1,24 +1,17 @@
 //! From a picture of any size to the model's input, in one pass.
 //!
 //! [`Letterbox`] is the geometry: which part of the picture lands where. [`Resampler`] moves
-//! the pixels: it combines source rows as soon as they are there, then filters the one row that
-//! is left horizontally, with an anti-aliased triangle filter in fixed point.
-//! The trainer uses the same code with other [`View`]s, so that a model sees on the board
-//! what it saw in training.
+//! the pixels: it combines source rows as they lie in memory, then filters the one row that is
+//! left horizontally, with an anti-aliased triangle filter in fixed point, and turns what is
+//! left into RGB. The trainer uses the same code with other [`View`]s, so that a model sees on
+//! the board what it saw in training.
 
 mod filter;
 mod lanes;
 
 use crate::geometry::BBox;
-use crate::pixels::Picture;
-use filter::Filter;
-use lanes::Rows;
-
-/// Bytes of a pixel as many pictures hold it.
-const RGB_BYTES: usize = 3;
-
-/// Bytes of a pixel that a vector holds four of.
-const RGBX_BYTES: usize = 4;
+use crate::pixels::{Picture, Plane, Planes};
+use filter::{Axis, Filter, PairFilter};
 
 /// What is shown beside the picture where its shape is not the input's: middle grey, which
 /// normalises to exactly 0.
@@ -116,15 +109,20 @@ pub struct Resampler {
     width: usize,
     height: usize,
     planned: Option<(u32, u32, View)>,
-    across: Filter,
+    across: PairFilter,
     down: Filter,
-    /// The last source rows as pixels of four bytes, where the picture has other ones.
-    ring: Vec<u8>,
-    ring_rows: usize,
-    /// Source rows combined into one, with [`lanes::SLACK`] elements behind.
-    combined: Vec<i16>,
+    /// As `down`, for planes of half the rows.
+    down_halved: Filter,
+    /// Rows of up to three planes, combined into one of each.
+    combined: [Vec<u16>; 3],
+    /// The combined row, a pixel in four lanes, with some behind it whose weight is 0.
+    pixels: Vec<[u16; 4]>,
+    /// The output row's pixels that the picture reaches, before they are made bytes.
+    filtered: Vec<[u16; 8]>,
     /// One output row, RGB.
     line: Vec<u8>,
+    /// An output row that the picture does not reach.
+    border: Vec<u8>,
 }
 
 impl Resampler {
@@ -134,83 +132,99 @@ impl Resampler {
             width: width as usize,
             height: height as usize,
             planned: None,
-            across: Filter::default(),
+            across: PairFilter::default(),
             down: Filter::default(),
-            ring: Vec::new(),
-            ring_rows: 0,
-            combined: Vec::new(),
-            line: vec![0; 3 * width as usize],
+            down_halved: Filter::default(),
+            combined: [const { Vec::new() }; 3],
+            pixels: Vec::new(),
+            filtered: Vec::new(),
+            line: vec![PAD; 3 * width as usize],
+            border: vec![PAD; 3 * width as usize],
         }
     }
 
-    fn plan(&mut self, picture: &Picture<'_>, view: &View) {
-        let key = (picture.width(), picture.height(), *view);
-        let wants_ring = picture.packed_rgb().is_none() && self.ring.is_empty();
-        if self.planned == Some(key) && !wants_ring {
+    fn plan(&mut self, source_width: u32, source_height: u32, view: &View) {
+        let key = (source_width, source_height, *view);
+        if self.planned == Some(key) {
             return;
         }
-        let (w, h) = (self.width as u32, self.height as u32);
-        self.across = Filter::new(key.0, w, view.scale_x, view.left, view.mirrored);
-        self.across.even_out(key.0);
-        self.down = Filter::new(key.1, h, view.scale_y, view.top, false);
-        self.ring_rows = self.down.taps_max().max(1);
-        let row_bytes = RGBX_BYTES * key.0 as usize;
-        self.combined.resize(row_bytes + lanes::SLACK, 0);
-        if picture.packed_rgb().is_none() {
-            self.ring.resize(row_bytes * self.ring_rows, 0);
-        } else {
-            self.ring.clear();
-        }
+        let axis = Axis {
+            scale: view.scale_x,
+            offset: view.left,
+            mirrored: view.mirrored,
+        };
+        let across = Filter::new(source_width, self.width as u32, axis, lanes::COLUMN_ONE);
+        self.across = PairFilter::from(&across);
+        let down = |scale: f32, rows: u32| {
+            let axis = Axis {
+                scale,
+                offset: view.top,
+                mirrored: false,
+            };
+            Filter::new(rows, self.height as u32, axis, lanes::ROW_ONE)
+        };
+        self.down = down(view.scale_y, source_height);
+        self.down_halved = down(2.0 * view.scale_y, source_height.div_ceil(2));
+        let behind = 2 * self.across.pairs;
+        self.pixels.resize(source_width as usize + behind, [0; 4]);
+        self.filtered.resize(self.across.inside.len(), [0; 8]);
+        self.line.fill(PAD);
         self.planned = Some(key);
     }
 
     /// Draws `picture` as `view` says, row by row: `row` gets each row's number and its pixels,
     /// R, G, B, `width` times. Pixels that the picture does not reach are [`PAD`].
     pub fn draw(&mut self, picture: &Picture<'_>, view: &View, mut row: impl FnMut(usize, &[u8])) {
-        self.plan(picture, view);
-        // `ready` source rows are in the ring, which holds the last `ring_rows` of them.
-        let mut ready = 0;
+        self.plan(picture.width(), picture.height(), view);
+        let planes = picture.planes();
         for y in 0..self.height {
-            let (first, weights) = self.down.tap(y);
-            if weights.is_empty() {
-                self.line.fill(PAD);
-                row(y, &self.line);
-                continue;
+            let reached = !self.down.tap(y).1.is_empty();
+            if reached {
+                self.combine(&planes, y, picture.width() as usize);
+                lanes::filter_row(&self.across, &self.pixels, &mut self.filtered);
+                let inside = self.across.inside.clone();
+                let line = &mut self.line[3 * inside.start..3 * inside.end];
+                if planes.is_yuv() {
+                    lanes::yuv_bytes(&self.filtered, line);
+                } else {
+                    lanes::rgb_bytes(&self.filtered, line);
+                }
             }
-            let (rows, pixel_bytes) = match picture.packed_rgb() {
-                Some((data, row_bytes)) => {
-                    let count = picture.height() as usize;
-                    let rows = Rows {
-                        data,
-                        row_bytes,
-                        count,
-                        first,
-                    };
-                    (rows, RGB_BYTES)
-                }
-                None => {
-                    let row_bytes = RGBX_BYTES * picture.width() as usize;
-                    ready = ready.max(first);
-                    while ready < first + weights.len() {
-                        let slot = ready % self.ring_rows * row_bytes;
-                        picture.rgbx_row(ready as u32, &mut self.ring[slot..slot + row_bytes]);
-                        ready += 1;
-                    }
-                    let rows = Rows {
-                        data: &self.ring,
-                        row_bytes,
-                        count: self.ring_rows,
-                        first,
-                    };
-                    (rows, RGBX_BYTES)
-                }
-            };
-            let elements = pixel_bytes * picture.width() as usize;
-            lanes::combine_rows(rows, weights, &mut self.combined[..elements]);
-            lanes::filter_row(&self.across, &self.combined, pixel_bytes, &mut self.line);
-            row(y, &self.line);
+            row(y, if reached { &self.line } else { &self.border });
         }
     }
+
+    /// Combines the source rows of output row `y` and makes pixels of them.
+    fn combine(&mut self, planes: &Planes<'_>, y: usize, width: usize) {
+        let [a, b, c] = &mut self.combined;
+        let pixels = &mut self.pixels[..width];
+        let (full, halved) = (&self.down, &self.down_halved);
+        match planes {
+            Planes::Rgb(rgb) => lanes::spread_rgb(combined(rgb, full, y, a), pixels),
+            Planes::Grey(grey) => lanes::spread_grey(combined(grey, full, y, a), pixels),
+            Planes::Yuyv(yuyv) => lanes::spread_yuyv(combined(yuyv, full, y, a), pixels),
+            Planes::Nv12 { luma, chroma } => lanes::spread_nv12(
+                combined(luma, full, y, a),
+                combined(chroma, halved, y, b),
+                pixels,
+            ),
+            Planes::I420 { luma, u, v } => lanes::spread_i420(
+                combined(luma, full, y, a),
+                combined(u, halved, y, b),
+                combined(v, halved, y, c),
+                pixels,
+            ),
+        }
+    }
+}
+
+/// The rows of `plane` that output row `y` needs as one, in `row`.
+fn combined<'a>(plane: &Plane<'_>, down: &Filter, y: usize, row: &'a mut Vec<u16>) -> &'a [u16] {
+    let (first, weights) = down.tap(y);
+    row.resize(plane.columns, 0);
+    let rows = &plane.data[first * plane.row_bytes..];
+    lanes::combine_rows(rows, plane.row_bytes, weights, row);
+    row
 }
 
 #[cfg(test)]
@@ -273,6 +287,34 @@ mod tests {
         assert!(back.iou(&object) > 0.9999);
     }
 
+    /// A picture of soft colours, half as bright on the right, in RGB and as YUYV.
+    #[test]
+    fn yuyv_looks_as_its_rgb_does() {
+        let (w, h) = (64usize, 40usize);
+        let sample = |x: usize, y: usize| [60 + 2 * y as u8 + x as u8 / 2, 110 + x as u8 / 4, 140];
+        let mut yuyv = Vec::new();
+        for y in 0..h {
+            for x in (0..w).step_by(2) {
+                let ([a, u, v], [b, ..]) = (sample(x, y), sample(x + 1, y));
+                yuyv.extend([a, u, b, v]);
+            }
+        }
+        let picture = Picture::new(PixelFormat::Yuyv, 64, 40, 2 * w, &yuyv).unwrap();
+        let mut rgb = Vec::new();
+        picture.write_rgb(&mut rgb);
+        let view = Letterbox::new(64, 40, 27, 19).view();
+        let mut expected = draw(64, 40, &rgb, &view, 27, 19);
+        Resampler::new(27, 19).draw(&picture, &view, |y, row| {
+            for (i, value) in row.iter().enumerate() {
+                let from_rgb = &mut expected[i % 3 * 27 * 19 + y * 27 + i / 3];
+                assert!(
+                    from_rgb.abs_diff(*value) <= 2,
+                    "{i} {y}: {from_rgb} {value}"
+                );
+            }
+        });
+    }
+
     proptest! {
         #[test]
         fn a_flat_picture_stays_flat_at_any_size(
@@ -282,6 +324,35 @@ mod tests {
             let rgb = vec![value; (3 * w * h) as usize];
             let out = draw(w, h, &rgb, &letterbox.view(), ow, oh);
             prop_assert!(out.iter().all(|&v| v == value || v == PAD));
+        }
+
+        #[test]
+        fn yuv_is_filtered_as_it_lies_and_gives_its_colour(
+            (w, h, ow, oh) in (1u32..70, 1u32..70, 1u32..40, 1u32..40),
+            [y, u, v] in any::<[u8; 3]>(), stretch in 0.3f32..3.0,
+        ) {
+            let (half, rows) = (w.div_ceil(2) as usize, h.div_ceil(2) as usize);
+            let luma = vec![y; (w * h) as usize];
+            let chroma = [vec![u; half * rows], vec![v; half * rows]].concat();
+            // Rows of NV12 are as long as those of its chroma.
+            let stride = 2 * half;
+            let nv12 = [vec![y; stride * h as usize], [u, v].repeat(half * rows)].concat();
+            let pictures = [
+                (PixelFormat::Yuyv, 4 * half, [y, u, y, v].repeat(half * h as usize)),
+                (PixelFormat::Nv12, stride, nv12),
+                (PixelFormat::I420, w as usize, [luma, chroma].concat()),
+            ];
+            let mut view = Letterbox::new(w, h, ow, oh).view();
+            view.scale_y *= stretch;
+            let colour = crate::pixels::rgb_of_yuv(y, u, v);
+            for (format, stride, data) in pictures {
+                let picture = Picture::new(format, w, h, stride, &data).unwrap();
+                Resampler::new(ow, oh).draw(&picture, &view, |_, row| {
+                    for pixel in row.as_chunks::<3>().0 {
+                        assert!(*pixel == colour || *pixel == [PAD; 3], "{format:?} {pixel:?}");
+                    }
+                });
+            }
         }
 
         #[test]

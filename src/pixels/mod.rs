@@ -8,8 +8,11 @@ mod decoder;
 mod error;
 pub(crate) mod jpeg;
 mod picture;
+mod planes;
 mod rows;
 
 pub use decoder::Decoder;
 pub use error::PixelError;
 pub use picture::Picture;
+pub(crate) use planes::{Plane, Planes};
+pub(crate) use rows::rgb_of_yuv;

@@ -1,6 +1,6 @@
 //! A checked view of a raw picture.
 
-use super::{PixelError, rows};
+use super::{PixelError, Plane, Planes, rows};
 use crate::frame::{Frame, PixelFormat};
 
 /// A borrowed raw picture (RGB, YUYV, NV12, I420 or grey) whose size, stride and bytes have
@@ -68,9 +68,34 @@ impl<'a> Picture<'a> {
         self.height as u32
     }
 
-    /// The rows as they are, and the bytes from one to the next, where their pixels are R, G, B.
-    pub fn packed_rgb(&self) -> Option<(&'a [u8], usize)> {
-        (self.format == PixelFormat::Rgb8).then_some((self.data, self.stride))
+    /// The samples as they lie in memory.
+    pub(crate) fn planes(&self) -> Planes<'a> {
+        let (width, height) = (self.width, self.height);
+        let half = width.div_ceil(2);
+        let plane = |at: usize, row_bytes: usize, columns: usize| Plane {
+            data: &self.data[at..],
+            row_bytes,
+            columns,
+        };
+        let below_luma = height * self.stride;
+        match self.format {
+            PixelFormat::Grey => Planes::Grey(plane(0, self.stride, width)),
+            PixelFormat::Yuyv => Planes::Yuyv(plane(0, self.stride, 4 * half)),
+            PixelFormat::Nv12 => Planes::Nv12 {
+                luma: plane(0, self.stride, width),
+                chroma: plane(below_luma, self.stride, 2 * half),
+            },
+            PixelFormat::I420 => {
+                let stride = self.stride.div_ceil(2);
+                Planes::I420 {
+                    luma: plane(0, self.stride, width),
+                    u: plane(below_luma, stride, half),
+                    v: plane(below_luma + height.div_ceil(2) * stride, stride, half),
+                }
+            }
+            // `new` lets no compressed picture in.
+            PixelFormat::Rgb8 | PixelFormat::Mjpeg => Planes::Rgb(plane(0, self.stride, 3 * width)),
+        }
     }
 
     /// Writes row `y` to `out` as R, G, B, 3 bytes a pixel; `out` holds `3 * width` bytes.
@@ -79,18 +104,8 @@ impl<'a> Picture<'a> {
     /// is replicated. A `y` below the picture gives the last row, and of a shorter `out`
     /// as many whole pixels are written as it holds, so that no argument can panic.
     pub fn rgb_row(&self, y: u32, out: &mut [u8]) {
-        self.row::<3>(y, out);
-    }
-
-    /// As [`Picture::rgb_row`] with a fourth byte, 0, behind each pixel.
-    pub fn rgbx_row(&self, y: u32, out: &mut [u8]) {
-        self.row::<4>(y, out);
-    }
-
-    /// Writes row `y` as pixels of `N` bytes, 3 or 4.
-    fn row<const N: usize>(&self, y: u32, out: &mut [u8]) {
         let y = (y as usize).min(self.height - 1);
-        let (pixels, _) = out.as_chunks_mut::<N>();
+        let (pixels, _) = out.as_chunks_mut::<3>();
         let width = self.width.min(pixels.len());
         let half = width.div_ceil(2);
         let out = &mut pixels[..width];

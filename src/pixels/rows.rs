@@ -7,70 +7,69 @@
 
 use crate::lanes::for_each_cpu;
 
-/// One pixel: R, G, B and what lies behind them. No branches and no more than 32 bits, so that
-/// the loops around it become vectors.
+/// One pixel, R, G, B. No branches and no more than 32 bits, so that the loops around it become
+/// vectors.
 #[inline(always)]
-fn pixel<const N: usize>(luma: u8, u: u8, v: u8) -> [u8; N] {
+pub(crate) fn rgb_of_yuv(luma: u8, u: u8, v: u8) -> [u8; 3] {
     let y = 298 * (i32::from(luma) - 16) + 128;
     let (u, v) = (i32::from(u) - 128, i32::from(v) - 128);
     let r = (y + 409 * v) >> 8;
     let g = (y - 100 * u - 208 * v) >> 8;
     let b = (y + 516 * u) >> 8;
-    let rgbx = [r, g, b, 0].map(|value| value.clamp(0, 255) as u8);
-    std::array::from_fn(|i| rgbx[i])
+    [r, g, b].map(|value| value.clamp(0, 255) as u8)
 }
 
 /// R, G, B as they are.
-pub(super) fn rgb<const N: usize>(packed: &[u8], out: &mut [[u8; N]]) {
+pub(super) fn rgb(packed: &[u8], out: &mut [[u8; 3]]) {
     for (pixel, rgb) in out.iter_mut().zip(packed.as_chunks::<3>().0) {
-        pixel[..3].copy_from_slice(rgb);
+        *pixel = *rgb;
     }
 }
 
 /// Luma replicated: a pixel for each byte of `luma`.
-pub(super) fn grey<const N: usize>(luma: &[u8], out: &mut [[u8; N]]) {
+pub(super) fn grey(luma: &[u8], out: &mut [[u8; 3]]) {
     for (pixel, &y) in out.iter_mut().zip(luma) {
-        pixel[..3].fill(y);
+        *pixel = [y; 3];
     }
 }
 
 for_each_cpu! {
 /// Packed Y0 U Y1 V. `packed` holds as many pixels as `out`, rounded up to a pair.
-pub(super) fn yuyv<const N: usize>(packed: &[u8], out: &mut [[u8; N]]) {
+pub(super) fn yuyv(packed: &[u8], out: &mut [[u8; 3]]) {
     let fours = packed.as_chunks::<4>().0;
     let (pairs, last) = out.as_chunks_mut::<2>();
     for (pair, [y0, u, y1, v]) in pairs.iter_mut().zip(fours) {
-        *pair = [pixel(*y0, *u, *v), pixel(*y1, *u, *v)];
+        *pair = [rgb_of_yuv(*y0, *u, *v), rgb_of_yuv(*y1, *u, *v)];
     }
     if let ([last], Some([y, u, _, v])) = (last, fours.last()) {
-        *last = pixel(*y, *u, *v);
+        *last = rgb_of_yuv(*y, *u, *v);
     }
 }
 }
 for_each_cpu! {
 /// A row of luma and one of interleaved U V, the latter half as wide, rounded up.
-pub(super) fn nv12<const N: usize>(luma: &[u8], chroma: &[u8], out: &mut [[u8; N]]) {
+pub(super) fn nv12(luma: &[u8], chroma: &[u8], out: &mut [[u8; 3]]) {
     let chroma = chroma.as_chunks::<2>().0;
     let (pairs, last) = out.as_chunks_mut::<2>();
     let lumas = luma.as_chunks::<2>().0;
     for ((pair, [y0, y1]), [u, v]) in pairs.iter_mut().zip(lumas).zip(chroma) {
-        *pair = [pixel(*y0, *u, *v), pixel(*y1, *u, *v)];
+        *pair = [rgb_of_yuv(*y0, *u, *v), rgb_of_yuv(*y1, *u, *v)];
     }
     if let ([last], Some(y), Some([u, v])) = (last, luma.last(), chroma.last()) {
-        *last = pixel(*y, *u, *v);
+        *last = rgb_of_yuv(*y, *u, *v);
     }
 }
 }
 for_each_cpu! {
 /// A row of luma, one of U and one of V, the latter two half as wide, rounded up.
-pub(super) fn i420<const N: usize>(luma: &[u8], u: &[u8], v: &[u8], out: &mut [[u8; N]]) {
+pub(super) fn i420(luma: &[u8], u: &[u8], v: &[u8], out: &mut [[u8; 3]]) {
     let (pairs, last) = out.as_chunks_mut::<2>();
     let lumas = luma.as_chunks::<2>().0;
     for ((pair, [y0, y1]), (u, v)) in pairs.iter_mut().zip(lumas).zip(u.iter().zip(v)) {
-        *pair = [pixel(*y0, *u, *v), pixel(*y1, *u, *v)];
+        *pair = [rgb_of_yuv(*y0, *u, *v), rgb_of_yuv(*y1, *u, *v)];
     }
     if let ([last], Some(y), Some(u), Some(v)) = (last, luma.last(), u.last(), v.last()) {
-        *last = pixel(*y, *u, *v);
+        *last = rgb_of_yuv(*y, *u, *v);
     }
 }
 }

@@ -94,6 +94,7 @@ fn every_engine_gives_the_same_detections() {
             score_min: Some(0.01),
             threads,
             engine,
+            ..DetectorOptions::default()
         };
         let mut detector = Detector::load(&model(), &options).unwrap();
         let mut found = heapless::Vec::new();

@@ -105,6 +105,9 @@ pub struct RunArgs {
     /// Threads of the detector [default: 1]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub threads: Option<i64>,
+    /// Keep each of these threads on a CPU of its own
+    #[arg(long)]
+    pub pinned: bool,
     /// Write frames with boxes, labels and scores as pictures to this folder
     #[arg(long, value_name = "DIR")]
     pub annotate: Option<PathBuf>,
@@ -122,6 +125,7 @@ impl RunArgs {
             score: self.score,
             frames: self.frames,
             threads: self.threads,
+            pinned: self.pinned.then_some(true),
             sinks: (!self.sinks.is_empty()).then(|| self.sinks.clone()),
             annotate: RawAnnotate {
                 directory: self.annotate.clone(),
@@ -151,6 +155,9 @@ pub struct BenchArgs {
     #[arg(long, value_name = "N", default_value_t = 1,
           value_parser = clap::value_parser!(u16).range(1..=64))]
     pub threads: u16,
+    /// Keep each of these threads on a CPU of its own
+    #[arg(long)]
+    pub pinned: bool,
     /// Print JSON in place of the table
     #[arg(long)]
     pub json: bool,

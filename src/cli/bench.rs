@@ -41,6 +41,7 @@ pub(super) fn run(args: &BenchArgs) -> Result<(), CliError> {
         .source_with(opener, SourceMode::Finite, Pace::EveryFrame)
         .frames_max(args.frames.into())
         .threads(args.threads.into())
+        .pinned(args.pinned)
         .engine(args.engine());
     if let Some(model) = &args.model {
         builder = builder.model(model);

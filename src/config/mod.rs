@@ -10,6 +10,7 @@
 //! score = 0.4                 # 0 to 1: detections below it are left out
 //! frames = 1000               # stop after so many frames
 //! threads = 2                 # for the detector
+//! pinned = true               # each of them keeps to a CPU of its own
 //! sinks = ["unix:/run/lookout.sock"]
 //! queue_frames = 64           # how far a sink may fall behind
 //! stall_warning_ms = 2000     # how long without a frame is worth a warning

@@ -29,6 +29,8 @@ pub struct RawSettings {
     pub frames: Option<i64>,
     /// Threads of the detector.
     pub threads: Option<i64>,
+    /// Whether each of them keeps to a CPU of its own.
+    pub pinned: Option<bool>,
     /// URIs of the sinks.
     pub sinks: Option<Vec<String>>,
     /// How many frames a sink may fall behind.
@@ -99,6 +101,7 @@ impl RawSettings {
             score: self.score.or(fallback.score),
             frames: self.frames.or(fallback.frames),
             threads: self.threads.or(fallback.threads),
+            pinned: self.pinned.or(fallback.pinned),
             sinks: self.sinks.or(fallback.sinks),
             queue_frames: self.queue_frames.or(fallback.queue_frames),
             stall_warning_ms: self.stall_warning_ms.or(fallback.stall_warning_ms),
@@ -125,6 +128,7 @@ impl RawSettings {
             frames_max: number("frames", self.frames, FRAMES)?,
             threads: number("threads", self.threads, THREADS)?
                 .map_or(defaults.threads, |threads| threads as usize),
+            pinned: self.pinned.unwrap_or(defaults.pinned),
             engine: defaults.engine,
             sinks: sinks(self.sinks.unwrap_or_default())?,
             queue_frames: number("queue_frames", self.queue_frames, QUEUE_FRAMES)?

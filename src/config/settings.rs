@@ -24,6 +24,8 @@ pub struct Settings {
     pub frames_max: Option<u64>,
     /// Threads of the detector.
     pub threads: usize,
+    /// Whether each of them keeps to a CPU of its own.
+    pub pinned: bool,
     /// What computes the network; for benchmarks.
     pub engine: EngineChoice,
     /// Where detections go, besides the subscriber.
@@ -70,6 +72,7 @@ impl Default for Settings {
             score: None,
             frames_max: None,
             threads: 1,
+            pinned: false,
             engine: EngineChoice::default(),
             sinks: Vec::new(),
             queue_frames: 64,

@@ -33,6 +33,7 @@ fn the_documented_file_sets_every_key() {
         && raw.score.is_some()
         && raw.frames.is_some()
         && raw.threads.is_some()
+        && raw.pinned.is_some()
         && raw.sinks.is_some()
         && raw.queue_frames.is_some()
         && raw.stall_warning_ms.is_some()
@@ -43,7 +44,7 @@ fn the_documented_file_sets_every_key() {
     assert!(all_given, "{raw:?}");
     let settings = raw.validate().unwrap();
     assert_eq!(settings.frames_max, Some(1000));
-    assert_eq!(settings.threads, 2);
+    assert_eq!((settings.threads, settings.pinned), (2, true));
     assert_eq!(settings.score, Some(0.4));
     assert_eq!(settings.stall_warning, Duration::from_secs(2));
     assert_eq!(settings.annotate.unwrap().every_nth, 15);
@@ -180,7 +181,7 @@ proptest! {
 
     #[test]
     fn arbitrary_toml_never_panics(
-        key in "(source|model|score|frames|threads|sinks|queue_frames|annotate|[a-z]{1,6})",
+        key in "(source|model|score|frames|threads|pinned|sinks|queue_frames|annotate|[a-z]{1,6})",
         value in r#"(-?[0-9]{1,20}|-?[0-9]{1,9}\.[0-9]{1,9}|nan|inf|"[ -!#-~]{0,20}"|\[{1,200}|\{.{0,20}\})"#,
         rest in "\\PC{0,80}",
     ) {

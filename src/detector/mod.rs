@@ -35,6 +35,8 @@ pub struct DetectorOptions {
     pub score_min: Option<f32>,
     /// Threads of the network; 0 and 1 keep all work on the caller's.
     pub threads: usize,
+    /// Whether each of them, the caller's too, keeps to a CPU of its own. Not for tract's.
+    pub pinned: bool,
     /// What computes the network.
     pub engine: EngineChoice,
 }

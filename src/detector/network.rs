@@ -8,7 +8,7 @@ use crate::detection::{DETECTIONS_MAX, Detection};
 use crate::int8::extract::{Crossing, Extraction, extract};
 use crate::int8::graph::Scheme;
 use crate::int8::kernel::{Kernels, available};
-use crate::int8::{Engine, Explanation, Plan, op};
+use crate::int8::{Engine, Explanation, Plan, Workers, op};
 use crate::letterbox::{Letterbox, Resampler, View};
 use crate::model::{ModelCard, ModelError};
 use crate::pixels::Picture;
@@ -50,13 +50,17 @@ impl Network {
                 options.threads,
             )?)));
         };
+        let workers = Workers {
+            threads: options.threads,
+            pinned: options.pinned,
+        };
         let found = extract(&model).map_err(engine)?;
         for left in &found.left {
             log::warn!("tract runs {} of the model: {}", left.node, left.reason);
         }
         if let Some(whole) = Whole::of(card, &model, &found) {
             let engine = Plan::new(found.graph, kernels)
-                .and_then(|plan| Engine::new(plan, options.threads))
+                .and_then(|plan| Engine::new(plan, workers))
                 .map_err(|e| ModelError::Engine(e.to_string()))?;
             log::debug!("{:?} with {} threads", engine.plan(), engine.threads());
             let flip = kernels.flip();
@@ -67,7 +71,7 @@ impl Network {
                 outputs: whole.outputs,
             })));
         }
-        op::replace(&mut model, found, kernels, options.threads).map_err(engine)?;
+        op::replace(&mut model, found, kernels, workers).map_err(engine)?;
         Ok(Self::Tract(Box::new(Stock::new(
             card,
             model,

@@ -6,7 +6,7 @@ use super::explain::{Explanation, LayerTime};
 use super::graph::{Shape, Window};
 use super::kernel::{CHANNEL_STEP, Kernels, RowIn, RowOut};
 use super::plan::{Place, Plan, Step, Work};
-use super::pool::Pool;
+use super::pool::{Pool, Workers};
 use std::ops::Range;
 use std::time::Instant;
 
@@ -65,10 +65,10 @@ pub struct OutputView<'a> {
 }
 
 impl Engine {
-    /// An engine for `plan` with `threads` threads, the caller's included.
-    pub fn new(plan: Plan, threads: usize) -> Result<Self, Int8Error> {
+    /// An engine for `plan` with so many threads, the caller's included.
+    pub fn new(plan: Plan, workers: impl Into<Workers>) -> Result<Self, Int8Error> {
         let arena = Arena::new(plan.arena_bytes())?;
-        let pool = Pool::new(threads)?;
+        let pool = Pool::new(workers)?;
         let shares = plan
             .stages
             .iter()

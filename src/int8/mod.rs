@@ -6,6 +6,7 @@
 //! [`Engine`] runs the plan over one arena. [`op`] puts the engine back into tract's model as a
 //! single operation, with whatever the engine cannot take around it.
 
+mod affinity;
 mod arena;
 mod check;
 mod cycles;
@@ -27,6 +28,7 @@ pub use cycles::cycles_per_s;
 pub use engine::{Engine, InputView, OutputView};
 pub use explain::{Explanation, LayerTime};
 pub use plan::Plan;
+pub use pool::Workers;
 
 /// Why a network cannot run on the engine.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,4 +50,7 @@ pub enum Int8Error {
     /// A thread cannot be started.
     #[error("cannot start the threads of the network: {0}; ask for fewer")]
     Threads(String),
+    /// The CPUs of this machine cannot be told.
+    #[error("cannot tell the CPUs that threads could keep to: {0}; run without pinning")]
+    Pinning(String),
 }

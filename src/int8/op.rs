@@ -5,6 +5,7 @@ use super::extract::{Crossing, Extraction, Port};
 use super::graph::Shape;
 use super::kernel::Kernels;
 use super::plan::Plan;
+use super::pool::Workers;
 use std::sync::{Arc, Mutex, PoisonError};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::internal::*;
@@ -35,7 +36,7 @@ pub fn replace(
     model: &mut TypedModel,
     found: Extraction,
     kernels: &'static dyn Kernels,
-    threads: usize,
+    workers: Workers,
 ) -> TractResult<()> {
     if found.outputs.is_empty() {
         return Ok(());
@@ -46,7 +47,7 @@ pub fn replace(
     let plan = Plan::new(found.graph, kernels)?;
     let sources: Vec<OutletId> = inputs.iter().map(|port| port.outlet).collect();
     let op = Int8Op {
-        engine: Arc::new(Mutex::new(Engine::new(plan, threads)?)),
+        engine: Arc::new(Mutex::new(Engine::new(plan, workers)?)),
         inputs,
         outputs: outputs.clone(),
         shapes,

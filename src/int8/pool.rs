@@ -1,16 +1,36 @@
 //! A few threads that work on a frame together and sleep between frames.
 
 use super::Int8Error;
+use super::affinity::{allowed_cpus, pin_to};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
-use std::thread::{JoinHandle, Thread};
+use std::thread::{JoinHandle, Thread, ThreadId};
 
 /// Most threads: no board has more cores, and every barrier waits for all of them.
 pub const THREADS_MAX: usize = 64;
 
 /// Turns of a waiting loop before the processor is given to others.
 const SPINS: u32 = 2000;
+
+/// How many threads work, and where.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Workers {
+    /// Threads, the caller's included; 0 counts as 1.
+    pub threads: usize,
+    /// Whether each keeps to a CPU of its own, the caller's thread too.
+    pub pinned: bool,
+}
+
+impl From<usize> for Workers {
+    /// So many threads, which run wherever the system wants.
+    fn from(threads: usize) -> Self {
+        Self {
+            threads,
+            pinned: false,
+        }
+    }
+}
 
 /// A job: called once by every thread with its number.
 type Job<'a> = dyn Fn(usize, &Barrier) + Sync + 'a;
@@ -77,6 +97,8 @@ struct Shared {
 pub struct Pool {
     shared: Arc<Shared>,
     workers: Vec<(Thread, JoinHandle<()>)>,
+    /// Where the caller's thread belongs, and which thread is there.
+    caller: Option<(usize, Option<ThreadId>)>,
 }
 
 impl std::fmt::Debug for Pool {
@@ -86,9 +108,15 @@ impl std::fmt::Debug for Pool {
 }
 
 impl Pool {
-    /// A pool of `threads` threads, the caller's included.
-    pub fn new(threads: usize) -> Result<Self, Int8Error> {
+    /// A pool of so many threads, the caller's included.
+    pub fn new(workers: impl Into<Workers>) -> Result<Self, Int8Error> {
+        let Workers { threads, pinned } = workers.into();
         let threads = threads.clamp(1, THREADS_MAX);
+        let cpus = match pinned {
+            true => allowed_cpus().map_err(|e| Int8Error::Pinning(e.to_string()))?,
+            false => Vec::new(),
+        };
+        let cpu_of = |number: usize| cpus.get(number % cpus.len().max(1)).copied();
         let shared = Arc::new(Shared {
             barrier: Barrier::new(threads),
             epoch: AtomicUsize::new(0),
@@ -99,12 +127,16 @@ impl Pool {
         let mut pool = Self {
             shared,
             workers: Vec::new(),
+            caller: cpu_of(0).map(|cpu| (cpu, None)),
         };
         for number in 1..threads {
-            let shared = pool.shared.clone();
+            let (shared, cpu) = (pool.shared.clone(), cpu_of(number));
             let worker = std::thread::Builder::new()
                 .name(format!("infer-{number}"))
-                .spawn(move || work(&shared, number))
+                .spawn(move || {
+                    cpu.into_iter().for_each(keep_to);
+                    work(&shared, number);
+                })
                 .map_err(|e| Int8Error::Threads(e.to_string()))?;
             pool.workers.push((worker.thread().clone(), worker));
         }
@@ -119,6 +151,7 @@ impl Pool {
     /// Runs `job` on all threads, and returns when all are done; false when one has failed,
     /// after which the pool does nothing any more.
     pub fn run(&mut self, job: &Job<'_>) -> bool {
+        self.pin_caller();
         let shared = &*self.shared;
         if self.workers.is_empty() {
             job(0, &shared.barrier);
@@ -140,6 +173,26 @@ impl Pool {
         }
         wait_until(|| shared.busy.load(Ordering::Acquire) == 0);
         !shared.barrier.broken.load(Ordering::Acquire)
+    }
+}
+
+impl Pool {
+    /// Pins the calling thread, once.
+    fn pin_caller(&mut self) {
+        if let Some((cpu, pinned)) = &mut self.caller {
+            let caller = std::thread::current().id();
+            if *pinned != Some(caller) {
+                keep_to(*cpu);
+                *pinned = Some(caller);
+            }
+        }
+    }
+}
+
+/// Pins this thread where that is possible: a frame computed elsewhere is better than none.
+fn keep_to(cpu: usize) {
+    if let Err(error) = pin_to(cpu) {
+        log::warn!("a thread of the network does not keep to CPU {cpu}: {error}");
     }
 }
 
@@ -197,6 +250,27 @@ mod tests {
                 assert!(ran);
             }
         }
+    }
+
+    #[test]
+    fn pinned_threads_share_out_the_cpus() {
+        // The caller is pinned, too, and must not be this test's thread.
+        std::thread::spawn(|| {
+            let cpus = allowed_cpus().unwrap();
+            let workers = Workers {
+                threads: 3,
+                pinned: true,
+            };
+            let mut pool = Pool::new(workers).unwrap();
+            for _ in 0..2 {
+                let ran = pool.run(&|thread, _| {
+                    assert_eq!(allowed_cpus().unwrap(), [cpus[thread % cpus.len()]]);
+                });
+                assert!(ran);
+            }
+        })
+        .join()
+        .unwrap();
     }
 
     #[test]

@@ -99,6 +99,12 @@ impl Builder {
         self
     }
 
+    /// Whether each of these threads keeps to a CPU of its own. Default: no.
+    pub fn pinned(mut self, pinned: bool) -> Self {
+        self.settings.pinned = pinned;
+        self
+    }
+
     /// What computes the network. Default: the fastest that this CPU has.
     pub fn engine(mut self, engine: EngineChoice) -> Self {
         self.settings.engine = engine;

@@ -70,6 +70,7 @@ pub(super) fn load(settings: &Settings) -> Result<Box<dyn Detect>, StartError> {
     let options = DetectorOptions {
         score_min: settings.score,
         threads: settings.threads,
+        pinned: settings.pinned,
         engine: settings.engine.clone(),
     };
     Ok(Box::new(Detector::load(folder, &options)?))

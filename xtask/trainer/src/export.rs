@@ -91,7 +91,7 @@ pub fn folded(model: &Model) -> Result<FoldedWeights, QuantizeError> {
 }
 
 /// Ranges of all layers' outputs over the calibration images, and one of these images.
-fn calibrate(run: &Run) -> Result<(Ranges, Vec<u8>), QuantizeError> {
+pub fn calibrate(run: &Run) -> Result<(Ranges, Vec<u8>), QuantizeError> {
     let grid = run.model.network().anchor_grid();
     let input = (run.job.input_height, run.job.input_width);
     let mut observer = Observer::new(run.model.network(), Method::default());

@@ -8,6 +8,7 @@ mod checkpoint;
 mod device;
 mod events;
 mod export;
+mod fake_quant;
 mod loss;
 mod memory;
 mod model;

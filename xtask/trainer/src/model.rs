@@ -1,5 +1,6 @@
 //! The network of `xtask::network` as torch computes it.
 
+use crate::fake_quant::FakeQuant;
 use lookout::letterbox::PAD;
 use std::collections::BTreeMap;
 use tch::{Device, Kind, Tensor, no_grad};
@@ -42,6 +43,8 @@ pub struct Model {
     pub parameters: BTreeMap<String, Tensor>,
     /// Running means and variances.
     pub statistics: BTreeMap<String, Tensor>,
+    /// What [`Mode::Train`] rounds, where it does.
+    pub fake_quant: Option<FakeQuant>,
     device: Device,
     /// What convolutions compute in; parameters are always `f32`.
     compute: Kind,
@@ -83,6 +86,7 @@ impl Model {
             network,
             parameters,
             statistics,
+            fake_quant: None,
             device,
             compute,
         };
@@ -207,6 +211,12 @@ impl Model {
                     inputs[0].upsample_nearest2d([2 * size[2], 2 * size[3]], None, None)
                 }
             };
+            let output = match (&self.fake_quant, &layer.op) {
+                (Some(fake), Op::Conv(_) | Op::Add) if mode == Mode::Train => {
+                    fake.output(&layer.name, output)
+                }
+                _ => output,
+            };
             visit(&layer.name, &output);
             // What nobody reads any more is freed: activations are the bulk of the memory.
             for input in &layer.inputs {
@@ -231,7 +241,12 @@ impl Model {
     }
 
     fn convolve(&self, conv: &Conv, input: &Tensor, mode: Mode) -> Tensor {
-        let weight = self.parameters[&format!("{}.weight", conv.weight)].to_kind(self.compute);
+        let weight = &self.parameters[&format!("{}.weight", conv.weight)];
+        let weight = match &self.fake_quant {
+            Some(fake) if mode == Mode::Train => fake.weight(weight),
+            _ => weight.shallow_clone(),
+        };
+        let weight = weight.to_kind(self.compute);
         let (stride, pad) = (conv.stride as i64, (conv.kernel / 2) as i64);
         let bias = match &conv.bias {
             Bias::Plain(bias) => Some(self.parameters[bias].to_kind(self.compute)),

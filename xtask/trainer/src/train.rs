@@ -4,6 +4,7 @@ use crate::checkpoint::{self, CheckpointError, State};
 use crate::device::DeviceError;
 use crate::events::{note, send};
 use crate::export::{self, ExportError};
+use crate::fake_quant::FakeQuant;
 use crate::loss::Loss;
 use crate::model::{Mode, Model, ModelError};
 use crate::optimizer::Optimizer;
@@ -24,6 +25,10 @@ const BATCH: u32 = 16;
 const RATE: f64 = 1e-3;
 const GAMMA: f64 = 2.0;
 const EPOCHS: u32 = 30;
+
+/// From this share of the budget on, training sees what the rounding to integers does. The
+/// learning rate has fallen far by then, and rounding makes a step slower.
+const FAKE_QUANT_FROM: f64 = 0.8;
 
 /// Time between checkpoints.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(180);
@@ -256,6 +261,13 @@ impl Run {
                 self.save()?;
                 note("stopped; the checkpoint is written, go on with --resume");
                 return Ok(false);
+            }
+            if self.model.fake_quant.is_none()
+                && budget.share(&self.state.progress) >= FAKE_QUANT_FROM
+            {
+                note("training goes on with rounded weights and activations");
+                let (ranges, _) = export::calibrate(self).map_err(ExportError::from)?;
+                self.model.fake_quant = Some(FakeQuant::new(ranges));
             }
             let begin = Instant::now();
             let waited = loader.ready() == 0;

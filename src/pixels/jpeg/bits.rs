@@ -1,0 +1,92 @@
+//! Entropy-coded bytes, bit by bit.
+
+/// Reads bits from the most significant one on. Behind the end come zeros; whether any of
+/// them were taken is told by [`Bits::ran_out`].
+#[derive(Clone, Debug)]
+pub(super) struct Bits<'a> {
+    bytes: &'a [u8],
+    /// The first byte that is not counted in `count`.
+    at: usize,
+    /// The next bits, the first one on top. Below `count` bits lie more of the same stream,
+    /// or zeros.
+    window: u64,
+    /// Bits of `window` that may be taken.
+    count: u32,
+}
+
+impl<'a> Bits<'a> {
+    /// Bits that can be taken after [`Self::refill`].
+    const READY: u32 = 56;
+
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            at: 0,
+            window: 0,
+            count: 0,
+        }
+    }
+
+    /// Makes at least 32 bits ready: a code of 16 and a value of 16.
+    #[inline(always)]
+    pub(super) fn refill(&mut self) {
+        if self.count < 32 {
+            let next = match self.bytes.get(self.at..).and_then(<[u8]>::first_chunk) {
+                Some(eight) => u64::from_be_bytes(*eight),
+                None => self.last_bytes(),
+            };
+            self.window |= next >> self.count;
+            self.at += ((63 - self.count) / 8) as usize;
+            self.count |= Self::READY;
+        }
+    }
+
+    /// What is left of the bytes when it is less than eight, and zeros.
+    #[cold]
+    fn last_bytes(&self) -> u64 {
+        let mut eight = [0; 8];
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        eight[..rest.len()].copy_from_slice(rest);
+        u64::from_be_bytes(eight)
+    }
+
+    /// The next `count` bits, which stay; 1 to 32 of those that are ready.
+    #[inline(always)]
+    pub(super) fn peek(&self, count: u32) -> u32 {
+        (self.window >> (64 - count)) as u32
+    }
+
+    /// Drops `count` of the bits that are ready.
+    #[inline(always)]
+    pub(super) fn skip(&mut self, count: u32) {
+        self.window <<= count;
+        self.count -= count;
+    }
+
+    /// Takes a value of `size` bits, 1 to 16: those that begin with a zero are negative.
+    #[inline(always)]
+    pub(super) fn value(&mut self, size: u32) -> i32 {
+        let value = signed(self.peek(size), size);
+        self.skip(size);
+        value
+    }
+
+    /// Whether more bits were taken than there are.
+    #[inline(always)]
+    pub(super) fn ran_out(&self) -> bool {
+        8 * self.at > 8 * self.bytes.len() + self.count as usize
+    }
+
+    /// Whole bytes that were not taken.
+    pub(super) fn bytes_left(&self) -> &'a [u8] {
+        let taken = (8 * self.at - self.count as usize).div_ceil(8);
+        self.bytes.get(taken..).unwrap_or_default()
+    }
+}
+
+/// The number that `size` bits stand for.
+#[inline(always)]
+pub(super) fn signed(bits: u32, size: u32) -> i32 {
+    let is_negative = bits >> (size - 1) == 0;
+    bits as i32 - if is_negative { (1 << size) - 1 } else { 0 }
+}

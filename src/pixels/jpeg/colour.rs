@@ -1,0 +1,51 @@
+//! One row of luma and chroma to RGB.
+//!
+//! JPEG's BT.601, full range, in 16 bits of which 6 are a fraction: within one step of the
+//! exact values.
+
+use crate::lanes::for_each_cpu;
+
+/// Fraction bits of a sum.
+const BITS: u32 = 6;
+
+/// A factor times 2 to 14, which leaves [`BITS`] when multiplied with chroma times 256 and
+/// cut to the upper 16 bits.
+const fn factor(exact: f64) -> i32 {
+    (exact * (1 << 14) as f64 + 0.5) as i32
+}
+
+/// The upper half of a product.
+#[inline(always)]
+fn times(chroma: i16, factor: i32) -> i16 {
+    ((i32::from(chroma) * factor) >> 16) as i16
+}
+
+for_each_cpu! {
+/// As many pixels as there are of everything.
+pub(super) fn rgb(luma: &[u8], blue: &[u8], red: &[u8], out: &mut [[u8; 3]]) {
+    let rows = luma.iter().zip(blue.iter().zip(red));
+    for (pixel, (&y, (&b, &r))) in out.iter_mut().zip(rows) {
+        let y = (i16::from(y) << BITS) + (1 << (BITS - 1));
+        let (b, r) = (((i16::from(b) - 128) << 8), ((i16::from(r) - 128) << 8));
+        let red = y + times(r, const { factor(1.402) });
+        let green = y - times(b, const { factor(0.344_136_286) }) - times(r, const { factor(0.714_136_286) });
+        let blue = y + times(b, const { factor(1.772) });
+        *pixel = [red, green, blue].map(|value| (value >> BITS).clamp(0, 255) as u8);
+    }
+}
+}
+for_each_cpu! {
+/// Every byte twice.
+pub(super) fn widen(row: &[u8], out: &mut [u8]) {
+    for (pair, &value) in out.as_chunks_mut().0.iter_mut().zip(row) {
+        *pair = [value; 2];
+    }
+}
+}
+
+/// Luma three times.
+pub(super) fn grey(luma: &[u8], out: &mut [[u8; 3]]) {
+    for (pixel, &y) in out.iter_mut().zip(luma) {
+        *pixel = [y; 3];
+    }
+}

@@ -30,7 +30,9 @@ pub(super) fn rgb(luma: &[u8], blue: &[u8], red: &[u8], out: &mut [[u8; 3]]) {
         let red = y + times(r, const { factor(1.402) });
         let green = y - times(b, const { factor(0.344_136_286) }) - times(r, const { factor(0.714_136_286) });
         let blue = y + times(b, const { factor(1.772) });
-        *pixel = [red, green, blue].map(|value| (value >> BITS).clamp(0, 255) as u8);
+        pixel[0] = (red >> BITS).clamp(0, 255) as u8;
+        pixel[1] = (green >> BITS).clamp(0, 255) as u8;
+        pixel[2] = (blue >> BITS).clamp(0, 255) as u8;
     }
 }
 }

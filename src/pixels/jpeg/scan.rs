@@ -128,13 +128,15 @@ pub(super) enum ScanFault {
 /// before. Gives the number of the last one in the order of the scan.
 #[inline(always)]
 pub(super) fn read_block(
-    bits: &mut Bits<'_>,
+    place: &mut Bits<'_>,
     tables: ComponentTables<'_>,
     mean: &mut i32,
     block: &mut Block,
 ) -> Result<usize, ScanFault> {
+    // A copy stays in registers.
+    let mut bits = place.clone();
     bits.refill();
-    let code = tables.dc.look(bits).ok_or(ScanFault::Code)?;
+    let code = tables.dc.look(&bits).ok_or(ScanFault::Code)?;
     bits.skip(code.length());
     let change = match code.size() {
         0 => code.value(),
@@ -145,7 +147,7 @@ pub(super) fn read_block(
     let (mut next, mut last) = (1, 0);
     while next < 64 {
         bits.refill();
-        let code = tables.ac.look(bits).ok_or(ScanFault::Code)?;
+        let code = tables.ac.look(&bits).ok_or(ScanFault::Code)?;
         bits.skip(code.length());
         next += code.run();
         if next > 63 {
@@ -162,6 +164,7 @@ pub(super) fn read_block(
         last = next;
         next += 1;
     }
+    *place = bits;
     Ok(last)
 }
 

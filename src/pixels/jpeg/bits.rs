@@ -90,3 +90,46 @@ pub(super) fn signed(bits: u32, size: u32) -> i32 {
     let is_negative = bits >> (size - 1) == 0;
     bits as i32 - if is_negative { (1 << size) - 1 } else { 0 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn values_are_those_of_the_standard() {
+        for (bits, size, value) in [
+            (0, 1, -1),
+            (1, 1, 1),
+            (0, 3, -7),
+            (3, 3, -4),
+            (4, 3, 4),
+            (7, 3, 7),
+        ] {
+            assert_eq!(signed(bits, size), value);
+        }
+        assert_eq!((signed(0, 15), signed(0x7FFF, 15)), (-32767, 32767));
+    }
+
+    proptest! {
+        #[test]
+        fn bits_come_in_their_order_until_they_run_out(
+            bytes in proptest::collection::vec(any::<u8>(), 0..40),
+            counts in proptest::collection::vec((1..17_u32, 1..17_u32), 0..40),
+        ) {
+            let bit = |at: usize| bytes.get(at / 8).is_some_and(|byte| byte << (at % 8) & 0x80 != 0);
+            let (mut bits, mut taken) = (Bits::new(&bytes), 0);
+            for (a, b) in counts {
+                bits.refill();
+                for count in [a, b] {
+                    let want = (taken..taken + count as usize).fold(0, |sum, at| sum << 1 | u32::from(bit(at)));
+                    prop_assert_eq!(bits.peek(count), want);
+                    bits.skip(count);
+                    taken += count as usize;
+                }
+                prop_assert_eq!(bits.ran_out(), taken > 8 * bytes.len());
+                prop_assert_eq!(bits.bytes_left(), bytes.get(taken.div_ceil(8)..).unwrap_or_default());
+            }
+        }
+    }
+}

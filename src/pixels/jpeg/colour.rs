@@ -51,3 +51,48 @@ pub(super) fn grey(luma: &[u8], out: &mut [[u8; 3]]) {
         *pixel = [y; 3];
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_colour_is_within_one_step_of_the_formula() {
+        let all: Vec<u8> = (0..=255).collect();
+        for blue in 0..=255 {
+            for red in 0..=255 {
+                let mut out = [[0; 3]; 256];
+                rgb(&all, &[blue; 256], &[red; 256], &mut out);
+                let (b, r) = (f64::from(blue) - 128.0, f64::from(red) - 128.0);
+                for (y, pixel) in all.iter().zip(out) {
+                    let y = f64::from(*y);
+                    let green = y - 0.299 * 1.402 / 0.587 * r - 0.114 * 1.772 / 0.587 * b;
+                    for (got, want) in pixel.into_iter().zip([y + 1.402 * r, green, y + 1.772 * b])
+                    {
+                        let difference = f64::from(got) - want.clamp(0.0, 255.0);
+                        assert!(difference.abs() < 0.6, "{y} {blue} {red}: {pixel:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn rows_of_any_width_are_filled() {
+        for width in 0..70 {
+            let luma: Vec<u8> = (0..width).map(|i| (i * 3) as u8).collect();
+            let (mut coloured, mut plain) = (vec![[9; 3]; width], vec![[9; 3]; width]);
+            rgb(&luma, &vec![128; width], &vec![128; width], &mut coloured);
+            grey(&luma, &mut plain);
+            assert!(plain.iter().zip(&luma).all(|(pixel, &y)| *pixel == [y; 3]));
+            assert_eq!(coloured, plain);
+            let mut wide = vec![0; 2 * width];
+            widen(&luma, &mut wide);
+            assert!(
+                wide.iter()
+                    .zip(0..)
+                    .all(|(&value, i): (_, usize)| value == luma[i / 2])
+            );
+        }
+    }
+}

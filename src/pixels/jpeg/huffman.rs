@@ -186,3 +186,100 @@ impl Huffman {
         Some(self.code(symbol, length)).filter(|&code| code != Code::NONE)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Each symbol's code and its length, assigned as the standard says.
+    fn assign(counts: &[u8; LENGTH_MAX]) -> Vec<(u32, u32)> {
+        let (mut codes, mut next) = (Vec::new(), 0);
+        for (length, &count) in (1..).zip(counts) {
+            for _ in 0..count {
+                codes.push((next, length));
+                next += 1;
+            }
+            next <<= 1;
+        }
+        codes
+    }
+
+    /// What follows the code of `symbol` when ones or zeros come behind it.
+    fn check(table: &Huffman, symbol: u8, (code, length): (u32, u32), ones: bool) {
+        let rest = if ones { u64::MAX >> length } else { 0 };
+        let bytes = (u64::from(code) << (64 - length) | rest).to_be_bytes();
+        let mut bits = Bits::new(&bytes);
+        bits.refill();
+        let (run, size) = (u32::from(symbol >> 4), u32::from(symbol & 15));
+        let Some(found) = table.look(&bits) else {
+            assert!(table.class == Class::Ac && size == 0 && !matches!(run, 0 | 15));
+            return;
+        };
+        bits.skip(found.length());
+        let value = match found.size() {
+            0 => found.value(),
+            size => bits.value(size),
+        };
+        let most = (1 << size) - 1;
+        assert_eq!(value, if ones { most } else { -most });
+        assert_eq!(found.is_end(), table.class == Class::Ac && symbol == 0);
+        if !found.is_end() {
+            assert_eq!(found.run() as u32, run);
+        }
+        assert_eq!(bits.peek(1) == 1, ones && length + size < 64);
+    }
+
+    /// Counts of lengths that fill `share` of all codes at most.
+    fn counts(wishes: &[u8], mut places: u32) -> [u8; LENGTH_MAX] {
+        let mut left = 255;
+        std::array::from_fn(|i| {
+            let each = 1 << (LENGTH_MAX - 1 - i);
+            let count = u32::from(wishes[i])
+                .min(places.saturating_sub(1) / each)
+                .min(left);
+            places -= count * each;
+            left -= count;
+            count as u8
+        })
+    }
+
+    #[test]
+    fn a_table_that_does_not_fit_is_a_fault_and_leaves_none() {
+        let mut table = Huffman::new(Class::Ac);
+        let mut counts = [0; LENGTH_MAX];
+        counts[0] = 3;
+        assert!(table.define(counts, &[1, 2, 3]).is_err());
+        let mut bits = Bits::new(&[0; 8]);
+        bits.refill();
+        assert_eq!(table.look(&bits), None);
+        counts[0] = 2;
+        assert!(table.define(counts, &[1, 2]).is_ok());
+        let mut table = Huffman::new(Class::Dc);
+        assert!(table.define(counts, &[1, 16]).is_err());
+        assert!(table.define([255; LENGTH_MAX], &[0; 4080]).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn every_code_of_any_table_is_found(
+            wishes in proptest::collection::vec(0..40_u8, 16), symbols in any::<[[u8; 32]; 8]>(),
+            is_dc in any::<bool>(), ones in any::<bool>(),
+        ) {
+            let counts = counts(&wishes, 1 << LENGTH_MAX);
+            let codes = assign(&counts);
+            let limit = if is_dc { 15 } else { 255 };
+            let symbols: Vec<u8> = symbols.concat()[..codes.len()].iter().map(|s| s & limit).collect();
+            let mut table = Huffman::new(if is_dc { Class::Dc } else { Class::Ac });
+            table.define(counts, &symbols).unwrap();
+            for (&symbol, &code) in symbols.iter().zip(&codes) {
+                check(&table, symbol, code, ones);
+            }
+            // The code of ones is never given away.
+            let mut bits = Bits::new(&[0xFF; 8]);
+            bits.refill();
+            prop_assert_eq!(table.look(&bits), None);
+        }
+    }
+}

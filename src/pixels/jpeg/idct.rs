@@ -133,3 +133,89 @@ pub(super) fn mean(block: &Block, out: &mut [u8], stride: usize) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::f64::consts::PI;
+
+    /// The textbook formula, in floating point.
+    fn exact(block: &Block) -> [f64; 64] {
+        let scale = |frequency: usize| if frequency == 0 { 0.5_f64.sqrt() } else { 1.0 };
+        let wave = |at: usize, frequency: usize| {
+            scale(frequency) * ((2 * at + 1) as f64 * frequency as f64 * PI / 16.0).cos()
+        };
+        std::array::from_fn(|pixel| {
+            let each =
+                |i: usize| f64::from(block[i]) * wave(pixel % 8, i / 8) * wave(pixel / 8, i % 8);
+            ((0..64).map(each).sum::<f64>() / 4.0 + 128.0).clamp(0.0, 255.0)
+        })
+    }
+
+    fn pixels(transform: fn(&Block, &mut [u8], usize), block: &Block) -> Vec<u8> {
+        let mut out = vec![1; 8 * 11];
+        transform(block, &mut out, 11);
+        assert!(
+            out.chunks(11).all(|row| row[8..] == [1; 3]),
+            "beside the block"
+        );
+        out.chunks(11).flat_map(|row| row[..8].to_vec()).collect()
+    }
+
+    #[test]
+    fn the_order_is_the_zigzag() {
+        // Down the first column and along the first row, as the standard draws it.
+        let place = |k: usize| (usize::from(ORDER[k]) % 8, usize::from(ORDER[k]) / 8);
+        let first = [(0, 0), (0, 1), (1, 0), (2, 0), (1, 1), (0, 2), (0, 3)];
+        assert!(
+            first
+                .into_iter()
+                .enumerate()
+                .all(|(k, want)| place(k) == want)
+        );
+        assert_eq!([place(35), place(62), place(63)], [(7, 0), (7, 6), (7, 7)]);
+        assert!((0..10).all(|k| place(k).0 < 4 && place(k).1 < 4));
+        let mut all = ORDER;
+        all.sort_unstable();
+        assert!(all.iter().zip(0..).all(|(&at, index)| at == index));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(500))]
+
+        #[test]
+        fn pixels_are_within_a_step_of_the_formula(
+            mean in -1024..1024_i32, each in proptest::collection::vec((1..64_usize, -300..300_i32), 0..20),
+        ) {
+            let mut block = [0; 64];
+            block[0] = mean;
+            for (at, value) in each {
+                block[at] = value;
+            }
+            for (got, want) in pixels(whole, &block).into_iter().zip(exact(&block)) {
+                prop_assert!((f64::from(got) - want).abs() < 0.6, "{got} {want}");
+            }
+        }
+
+        #[test]
+        fn shorter_ways_come_to_the_same(values in any::<[[i16; 4]; 4]>()) {
+            let mut block = [0; 64];
+            for (column, values) in block.chunks_mut(8).zip(values) {
+                column[..4].copy_from_slice(&values.map(|value| i32::from(value) / 16));
+            }
+            prop_assert_eq!(pixels(quarter, &block), pixels(whole, &block));
+            block[1..].fill(0);
+            prop_assert_eq!(pixels(mean, &block), pixels(whole, &block));
+        }
+
+        #[test]
+        fn no_coefficients_make_it_panic(values in proptest::collection::vec(any::<i32>(), 64)) {
+            let mut block = [0; 64];
+            block.copy_from_slice(&values);
+            for transform in [whole, quarter, mean] {
+                pixels(transform, &block);
+            }
+        }
+    }
+}

@@ -7,6 +7,8 @@
 
 mod bits;
 mod colour;
+#[cfg(test)]
+mod damage_tests;
 mod header;
 mod huffman;
 mod idct;
@@ -16,6 +18,9 @@ mod outline;
 mod plain;
 mod scan;
 mod standard;
+mod tables;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use other::OtherDecoder;
 pub(crate) use outline::{

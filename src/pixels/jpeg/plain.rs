@@ -1,9 +1,10 @@
 //! Pictures as cameras send them, from bytes to RGB.
 
 use super::bits::Bits;
-use super::header::{Component, Header, Tables};
+use super::header::{Component, Header};
 use super::idct::{self, Block};
 use super::scan::{Scan, ScanFault, check_end, check_running, read_block};
+use super::tables::Tables;
 use super::{colour, outline::JpegOutline};
 
 /// Decodes plain pictures. Its buffers grow to the largest one and stay.

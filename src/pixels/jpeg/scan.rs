@@ -1,8 +1,8 @@
 //! The entropy-coded bytes of a scan, and its blocks.
 
 use super::bits::Bits;
-use super::header::ComponentTables;
 use super::idct::{Block, ORDER};
+use super::tables::ComponentTables;
 
 /// Bytes behind the last block of a restart interval that are no sign of damage. Many cameras
 /// leave a few.
@@ -185,4 +185,51 @@ pub(super) fn check_end(bits: &Bits<'_>) -> Result<(), ScanFault> {
         return Ok(());
     }
     Err(ScanFault::LeftOver)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(stuffed: &[u8]) -> Result<Vec<Vec<u8>>, String> {
+        let mut scan = Scan::default();
+        scan.read(stuffed)?;
+        Ok((0..scan.ends.len())
+            .map(|index| scan.interval(index).bytes_left().to_vec())
+            .collect())
+    }
+
+    #[test]
+    fn markers_cut_a_scan_and_fill_bytes_do_not() {
+        let bytes = [
+            1, 0xFF, 0, 2, 0xFF, 0xFF, 0xD0, 3, 0xFF, 0xD1, 0xFF, 0xD9, 4,
+        ];
+        assert_eq!(read(&bytes), Ok(vec![vec![1, 0xFF, 2], vec![3], vec![]]));
+        assert!(read(&[1, 0xFF, 0xD1, 0xFF, 0xD9]).is_err());
+        assert!(read(&[1, 2, 3]).is_err());
+        assert!(read(&[1, 2, 3, 0xFF]).is_err());
+        assert!(read(&[]).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_survive_their_stuffing(
+            intervals in proptest::collection::vec(
+                proptest::collection::vec(any::<u8>().prop_map(|byte| byte | (byte & 1) * 255), 0..50), 1..20,
+            ),
+        ) {
+            let mut stuffed = Vec::new();
+            for (interval, number) in intervals.iter().zip((0..8).cycle()) {
+                for &byte in interval {
+                    stuffed.push(byte);
+                    stuffed.extend((byte == 0xFF).then_some(0));
+                }
+                stuffed.extend([0xFF, 0xD0 + number]);
+            }
+            let last = stuffed.len() - 1;
+            stuffed[last] = 0xD9;
+            prop_assert_eq!(read(&stuffed), Ok(intervals));
+        }
+    }
 }

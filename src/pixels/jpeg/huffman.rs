@@ -1,6 +1,6 @@
-//! A Huffman table, laid out so that one look gives a whole coefficient.
+//! A Huffman table, laid out so that one look finds a code.
 
-use super::bits::{Bits, signed};
+use super::bits::Bits;
 
 /// Bits that the first look takes in.
 const LOOK: u32 = 10;
@@ -17,8 +17,7 @@ pub(super) enum Class {
     Ac,
 }
 
-/// One code: how many zeros come before the coefficient, and its value, or how many bits of
-/// value follow.
+/// One code: how many zeros come before the coefficient, and how many bits its value has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Code(u32);
 
@@ -28,38 +27,38 @@ impl Code {
     /// The run of the code that ends a block.
     const END: u32 = 64;
 
-    const fn new(value: i16, run: u32, size: u32, length: u32) -> Self {
-        Self((value as u16 as u32) << 16 | run << 9 | size << 5 | length)
+    const fn new(run: u32, size: u32, length: u32) -> Self {
+        Self(run << 16 | size << 12 | length << 6 | (length + size))
     }
 
-    /// Bits to skip: the code's, and those of a value that is known.
+    /// Bits of the code and its value.
+    #[inline(always)]
+    pub(super) fn bits(self) -> u32 {
+        self.0 & 63
+    }
+
+    /// Bits of the code alone.
     #[inline(always)]
     pub(super) fn length(self) -> u32 {
-        self.0 & 31
+        self.0 >> 6 & 63
     }
 
-    /// Bits of value that follow; 0 when the value is known.
+    /// Bits of the value alone.
     #[inline(always)]
     pub(super) fn size(self) -> u32 {
-        self.0 >> 5 & 15
+        self.0 >> 12 & 15
     }
 
     /// Zeros before the coefficient.
     #[inline(always)]
     pub(super) fn run(self) -> usize {
-        (self.0 >> 9 & 127) as usize
+        (self.0 >> 16) as usize
     }
 
     /// Whether the rest of the block is zero.
     #[inline(always)]
     pub(super) fn is_end(self) -> bool {
         self.run() == Self::END as usize
-    }
-
-    /// The coefficient, when it is known.
-    #[inline(always)]
-    pub(super) fn value(self) -> i32 {
-        self.0 as i32 >> 16
     }
 }
 
@@ -134,11 +133,11 @@ impl Huffman {
     fn code(&self, symbol: u8, length: u32) -> Code {
         let (run, size) = (u32::from(symbol >> 4), u32::from(symbol & 15));
         match (self.class, run, size) {
-            (Class::Ac, 0, 0) => Code::new(0, Code::END, 0, length),
+            (Class::Ac, 0, 0) => Code::new(Code::END, 0, length),
             // Sixteen zeros, of which the last one is set like a coefficient.
-            (Class::Ac, 15, 0) | (Class::Dc, 0, 0) => Code::new(0, run, 0, length),
+            (Class::Ac, 15, 0) => Code::new(15, 0, length),
             (Class::Ac, _, 0) => Code::NONE,
-            _ => Code::new(0, run, size, length),
+            _ => Code::new(run, size, length),
         }
     }
 
@@ -147,17 +146,9 @@ impl Huffman {
         let Some(free) = LOOK.checked_sub(code.length()) else {
             return;
         };
-        for rest in 0..1_u32 << free {
-            let Some(place) = self.codes.get_mut((bits << free | rest) as usize) else {
-                return;
-            };
-            *place = match (code.size(), free.checked_sub(code.size())) {
-                (size @ 1.., Some(unused)) => {
-                    let value = signed(rest >> unused, size) as i16;
-                    Code::new(value, code.run() as u32, 0, code.length() + size)
-                }
-                _ => code,
-            };
+        let first = (bits << free) as usize;
+        if let Some(places) = self.codes.get_mut(first..first + (1 << free)) {
+            places.fill(code);
         }
     }
 
@@ -217,11 +208,8 @@ mod tests {
             assert!(table.class == Class::Ac && size == 0 && !matches!(run, 0 | 15));
             return;
         };
-        bits.skip(found.length());
-        let value = match found.size() {
-            0 => found.value(),
-            size => bits.value(size),
-        };
+        let value = bits.value(found.length(), found.size());
+        bits.skip(found.bits());
         let most = (1 << size) - 1;
         assert_eq!(value, if ones { most } else { -most });
         assert_eq!(found.is_end(), table.class == Class::Ac && symbol == 0);

@@ -137,18 +137,15 @@ pub(super) fn read_block(
     let mut bits = place.clone();
     bits.refill();
     let code = tables.dc.look(&bits).ok_or(ScanFault::Code)?;
-    bits.skip(code.length());
-    let change = match code.size() {
-        0 => code.value(),
-        size => bits.value(size),
-    };
-    *mean = mean.wrapping_add(change);
+    *mean = mean.wrapping_add(bits.value(code.length(), code.size()));
+    bits.skip(code.bits());
     block[0] = mean.wrapping_mul(tables.quantization[0]);
     let (mut next, mut last) = (1, 0);
     while next < 64 {
         bits.refill();
         let code = tables.ac.look(&bits).ok_or(ScanFault::Code)?;
-        bits.skip(code.length());
+        let value = bits.value(code.length(), code.size());
+        bits.skip(code.bits());
         next += code.run();
         if next > 63 {
             if code.is_end() {
@@ -156,10 +153,6 @@ pub(super) fn read_block(
             }
             return Err(ScanFault::Run);
         }
-        let value = match code.size() {
-            0 => code.value(),
-            size => bits.value(size),
-        };
         block[usize::from(ORDER[next] & 63)] = value.wrapping_mul(tables.quantization[next]);
         last = next;
         next += 1;

@@ -209,7 +209,7 @@ mod tests {
         #[test]
         fn bytes_survive_their_stuffing(
             intervals in proptest::collection::vec(
-                proptest::collection::vec(any::<u8>().prop_map(|byte| byte | (byte & 1) * 255), 0..50), 1..20,
+                proptest::collection::vec(any::<u8>().prop_map(|byte| byte | ((byte & 1) * 255)), 0..50), 1..20,
             ),
         ) {
             let mut stuffed = Vec::new();

@@ -1,13 +1,9 @@
 //! Any frame to a raw picture.
 
-use super::jpeg::{self, JpegOutline, STANDARD_HUFFMAN_TABLES};
+use super::jpeg::{self, JpegOutline, OtherDecoder, PlainDecoder};
 use super::{Picture, PixelError};
 use crate::frame::{Frame, PixelFormat};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use zune_core::bytestream::ZCursor;
-use zune_core::colorspace::ColorSpace;
-use zune_core::options::DecoderOptions;
-use zune_jpeg::JpegDecoder;
 
 /// Turns frames into pictures. Keeps the buffers that JPEG needs, so use one for a stream of
 /// frames; they grow to the largest picture and stay.
@@ -15,8 +11,8 @@ use zune_jpeg::JpegDecoder;
 pub struct Decoder {
     /// The decoded JPEG, 3 bytes a pixel.
     rgb: Vec<u8>,
-    /// The JPEG as the decoder gets it, see [`Self::prepare`].
-    prepared: Vec<u8>,
+    plain: PlainDecoder,
+    other: OtherDecoder,
 }
 
 impl Decoder {
@@ -61,14 +57,13 @@ impl Decoder {
     /// Decodes one JPEG into `self.rgb` and gives its size.
     fn decode_jpeg(&mut self, bytes: &[u8]) -> Result<(u32, u32), PixelError> {
         let outline = jpeg::outline(bytes).map_err(|fault| PixelError::Jpeg(fault.to_string()))?;
-        self.prepare(&bytes[..outline.length], &outline);
+        let whole = &bytes[..outline.length];
         let (width, height) = (outline.width, outline.height);
         self.rgb.resize(3 * width as usize * height as usize, 0);
-        // The bytes come from a cable or a file, and the decoder indexes slices with numbers
-        // found in them: should one of its checks be missing, that costs a frame, not the
-        // process. The buffer holds plain bytes, valid whatever happens in between.
-        let (whole, rgb) = (self.prepared.as_slice(), &mut self.rgb);
-        match catch_unwind(AssertUnwindSafe(|| decode_into(whole, width, height, rgb))) {
+        // The bytes come from a cable or a file, and the decoders index slices with numbers
+        // found in them: should one of their checks be missing, that costs a frame, not the
+        // process. The buffers hold plain bytes, valid whatever happens in between.
+        match catch_unwind(AssertUnwindSafe(|| self.decode_whole(whole, &outline))) {
             Ok(Ok(())) => Ok((width, height)),
             Ok(Err(reason)) => Err(PixelError::Jpeg(reason)),
             Err(_) => Err(PixelError::Jpeg(
@@ -77,59 +72,13 @@ impl Decoder {
         }
     }
 
-    /// Copies a whole JPEG to `self.prepared`, with Huffman tables where it lacks them and
-    /// [`RUN_OUT`] before its end marker.
-    fn prepare(&mut self, whole: &[u8], outline: &JpegOutline) {
-        let (start, rest) = whole.split_at(2);
-        let (rest, end) = rest.split_at(rest.len() - 2);
-        let tables: &[u8] = if outline.has_huffman_tables {
-            &[]
-        } else {
-            &STANDARD_HUFFMAN_TABLES
-        };
-        let run_out: &[u8] = if outline.is_plain { &RUN_OUT } else { &[] };
-        self.prepared.clear();
-        for part in [start, tables, rest, run_out, end] {
-            self.prepared.extend_from_slice(part);
+    /// Decodes a whole JPEG into `self.rgb`, which has just the right length.
+    fn decode_whole(&mut self, whole: &[u8], outline: &JpegOutline) -> Result<(), String> {
+        match self.plain.decode(whole, outline, &mut self.rgb)? {
+            Some(()) => Ok(()),
+            None => self.other.decode(whole, outline, &mut self.rgb),
         }
     }
-}
-
-/// 128 bits of ones (each FF is stuffed with 00) that no Huffman code consists of.
-///
-/// A picture that lost bytes in the middle runs out of data early. The decoder would read
-/// zeros from there on and report success; with this it meets an invalid code and says so.
-/// A whole picture never reads as far: the decoder only looks 32 bits ahead.
-const RUN_OUT: [u8; 32] = {
-    let mut bytes = [0; 32];
-    let mut at = 0;
-    while at < bytes.len() {
-        bytes[at] = 0xFF;
-        at += 2;
-    }
-    bytes
-};
-
-/// Decodes a JPEG of known size to RGB; `rgb` has exactly the right length.
-fn decode_into(bytes: &[u8], width: u32, height: u32, rgb: &mut [u8]) -> Result<(), String> {
-    let side_max = Frame::SIDE_PIXELS_MAX as usize;
-    // Strict, since otherwise what is missing is filled with grey and passed as a picture.
-    let options = DecoderOptions::default()
-        .jpeg_set_out_colorspace(ColorSpace::RGB)
-        .set_max_width(side_max)
-        .set_max_height(side_max)
-        .set_strict_mode(true);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
-    decoder
-        .decode_headers()
-        .map_err(|error| error.to_string())?;
-    // What follows relies on this; it can differ only in a file made to confuse parsers.
-    if decoder.dimensions() != Some((width as usize, height as usize))
-        || decoder.output_buffer_size() != Some(rgb.len())
-    {
-        return Err("its headers contradict each other".into());
-    }
-    decoder.decode_into(rgb).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

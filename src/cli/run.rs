@@ -7,6 +7,7 @@ use crate::config::{AnnotateSettings, RawSettings, Settings};
 use crate::pipeline::{self, Drops, Handle, Lookout, Sight, Snapshot, StallWatch, Summary};
 use crate::sink::{ClassTally, StatusInput, StatusLine, SummaryInput, summary_table};
 use crate::source::{Pace, SourceUri};
+use crate::statistics::Stage;
 use crossbeam_channel::RecvTimeoutError;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -214,6 +215,8 @@ fn summary_input(source: String, model_id: String, summary: &Summary) -> Summary
         frames_per_s: counters.whole_run.frames_per_second as f32,
         age_us_p50: has_frames.then_some(counters.whole_run.age.p50_us),
         age_us_p99: has_frames.then_some(counters.whole_run.age.p99_us),
+        busy_ns_median: counters.stages[Stage::Whole as usize].median_ns,
+        network_ns_median: counters.stages[Stage::Infer as usize].median_ns,
         drops: causes(&counters.drops),
         classes: counters.classes.map(|count| ClassTally {
             detections: count.detections,

@@ -37,6 +37,11 @@ pub struct SummaryInput {
     pub age_us_p50: Option<u64>,
     /// 99th percentile of that age in microseconds.
     pub age_us_p99: Option<u64>,
+    /// How long the detector's thread was busy with a frame, median in nanoseconds; 0 without
+    /// any frame.
+    pub busy_ns_median: u64,
+    /// The network's part of it.
+    pub network_ns_median: u64,
     /// What was lost, as cause and count; causes with 0 are left out of the table.
     pub drops: Vec<(String, u64)>,
     /// Detections, by class index.
@@ -59,6 +64,9 @@ pub fn summary_table(input: &SummaryInput) -> String {
     row("model", &input.model_id);
     row("frames", &frames_text(input));
     row("age", &age_text(input));
+    if input.busy_ns_median > 0 {
+        row("speed", &speed_text(input));
+    }
     for (cause, count) in input.drops.iter().filter(|(_, count)| *count > 0) {
         row("lost", &format!("{count}  {cause}"));
     }
@@ -80,6 +88,22 @@ fn frames_text(input: &SummaryInput) -> String {
     format!(
         "{} looked at of {} captured in {seconds:.1} s, {:.1} fps",
         input.frames, input.frames_captured, input.frames_per_s
+    )
+}
+
+/// A run that comes as near to what the detector can do is bound by it, not by the source.
+const DETECTOR_BOUND_SHARE: f64 = 0.9;
+
+fn speed_text(input: &SummaryInput) -> String {
+    let ms = |ns: u64| ns as f64 / 1e6;
+    let frames_per_s_max = 1e9 / input.busy_ns_median as f64;
+    let is_detector = f64::from(input.frames_per_s) >= DETECTOR_BOUND_SHARE * frames_per_s_max;
+    let bound = if is_detector { "detector" } else { "source" };
+    format!(
+        "{:.1} ms a frame, {:.1} of them the network: up to {frames_per_s_max:.0} fps; bound by \
+         the {bound}",
+        ms(input.busy_ns_median),
+        ms(input.network_ns_median),
     )
 }
 
@@ -152,6 +176,8 @@ mod tests {
             frames_per_s: 14.0,
             age_us_p50: Some(43_000),
             age_us_p99: Some(61_000),
+            busy_ns_median: 8_000_000,
+            network_ns_median: 7_250_000,
             drops: vec![("overwritten".into(), 10), ("damaged".into(), 0)],
             sinks: vec![SinkReport {
                 sink: "jsonl:-".into(),
@@ -172,6 +198,7 @@ source      drive: seed 0
 model       road
 frames      140 looked at of 150 captured in 10.0 s, 14.0 fps
 age         p50 43 ms, p99 61 ms from capture to detections
+speed       8.0 ms a frame, 7.2 of them the network: up to 125 fps; bound by the source
 lost        10  overwritten
 sink        jsonl:-: 140 frames
 pictures    12 annotated frames in shots
@@ -179,5 +206,7 @@ class       detections  frames with  most in one frame
 bus                 70           35                  2
 ";
         assert_eq!(summary_table(&summary), expected);
+        summary.frames_per_s = 121.0;
+        assert!(summary_table(&summary).contains("fps; bound by the detector\n"));
     }
 }

@@ -11,6 +11,7 @@ pub mod evaluate;
 pub mod export;
 pub mod fetch;
 pub mod glibc;
+pub mod golden;
 pub mod lab;
 pub mod metrics;
 pub mod network;

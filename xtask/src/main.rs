@@ -29,6 +29,8 @@ enum Verb {
     /// Runs one engine for `bench`
     #[command(hide = true)]
     BenchWorker(xtask::bench::serve::ServeArgs),
+    /// Keeps what onnxruntime makes of a picture, to the byte, for the tests of the int8 engine
+    Golden(xtask::golden::GoldenArgs),
     /// Renders drives as a data set, for classes and views that real sets lack
     RenderDrive(xtask::render_drive::RenderDriveArgs),
     /// Trains a tiny model in a minute and looks at what comes out
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Verb::Evaluate(args) => xtask::evaluate::run(args).map_err(Into::into),
         Verb::Bench(args) => xtask::bench::run(&args).map_err(Into::into),
         Verb::BenchWorker(args) => xtask::bench::serve::run(&args).map_err(Into::into),
+        Verb::Golden(args) => xtask::golden::run(&args).map_err(Into::into),
         Verb::RenderDrive(args) => xtask::render_drive::run(&args).map_err(Into::into),
         Verb::Smoke(args) => xtask::smoke::run(&args).map_err(Into::into),
         Verb::CheckTrainer(args) => xtask::check_trainer::run(&args).map_err(Into::into),

@@ -11,13 +11,15 @@ mod engines;
 mod forms;
 mod job;
 mod match_up;
-mod python;
+pub(crate) mod python;
 mod report;
 mod row;
 mod rten_form;
 pub mod serve;
 mod statistics;
 mod worker;
+
+pub(crate) use worker::run_limited;
 
 use crate::fetch::FetchError;
 use crate::onnx::OnnxError;

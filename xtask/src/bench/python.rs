@@ -31,7 +31,7 @@ const INSTALL_LIMIT: Duration = Duration::from_secs(3600);
 /// # Errors
 /// [`BenchError::Python`] when the machine's own Python is missing or too old,
 /// [`BenchError::Fetch`] for the cache, [`BenchError::Step`] when pip fails.
-pub(super) fn environment() -> Result<PathBuf, BenchError> {
+pub(crate) fn environment() -> Result<PathBuf, BenchError> {
     if !is_on_path("python3") {
         return Err(BenchError::Python("there is no python3 on the path".into()));
     }

@@ -160,7 +160,7 @@ fn shortened(text: String) -> String {
 
 /// Runs a program to its end, and kills it when it takes longer than `limit`. What it prints
 /// goes where ours does, except for standard output, which comes back.
-pub(super) fn run_limited(command: &mut Command, limit: Duration) -> Result<String, String> {
+pub(crate) fn run_limited(command: &mut Command, limit: Duration) -> Result<String, String> {
     const POLL: Duration = Duration::from_millis(20);
     let pipes = command.stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = pipes.spawn().map_err(|error| error.to_string())?;

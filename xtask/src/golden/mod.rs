@@ -1,0 +1,138 @@
+//! Verb `golden`: what onnxruntime makes of one picture, to the byte, kept beside the tests.
+//!
+//! Tests compare the int8 engine with it on machines that have no onnxruntime.
+
+mod outputs;
+
+use crate::bench::{BenchError, python, run_limited};
+use lookout::drive::{Drive, DriveConfig};
+use lookout::model::{ModelError, VerifiedModel};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+const SCRIPT: &str = include_str!("golden.py");
+
+/// Number of the drive's frame that is shown to the network.
+const FRAME: u32 = 60;
+
+/// One inference without any optimisation takes a second.
+const RUN_LIMIT: Duration = Duration::from_secs(300);
+
+/// Options of `cargo xtask golden`.
+#[derive(clap::Args, Clone, Debug)]
+pub struct GoldenArgs {
+    /// Folder of the model: its card and its ONNX file
+    #[arg(long, value_name = "DIR", default_value = "models/road-288x512")]
+    pub model: PathBuf,
+    /// Folder to write picture, outputs and their origin to
+    #[arg(long, value_name = "DIR", default_value = "tests/data/road-288x512")]
+    pub out: PathBuf,
+}
+
+/// Why there are no golden outputs.
+#[derive(Debug, thiserror::Error)]
+pub enum GoldenError {
+    /// The model cannot be used.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// Its file is not int8 up to its outputs.
+    #[error("{0}; export the model anew")]
+    Outputs(String),
+    /// There is no onnxruntime.
+    #[error(transparent)]
+    Python(#[from] BenchError),
+    /// onnxruntime has failed.
+    #[error("onnxruntime does not run the model ({0}); its own message is above")]
+    Run(String),
+    /// The picture cannot be drawn.
+    #[error("the built-in drive: {0}")]
+    Drive(String),
+    /// A file cannot be written.
+    #[error("{}: {reason}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+}
+
+/// Where the bytes come from.
+#[derive(Serialize)]
+struct Origin<'a> {
+    command: &'a str,
+    onnxruntime: &'a str,
+    /// Of the model's ONNX file.
+    sha256: &'a str,
+}
+
+/// Runs `cargo xtask golden`.
+///
+/// # Errors
+/// See [`GoldenError`].
+pub fn run(args: &GoldenArgs) -> Result<(), GoldenError> {
+    let VerifiedModel { card, onnx } = VerifiedModel::read(&args.model)?;
+    let python = python::environment()?;
+    let work = tempfile::tempdir().map_err(file_error(&std::env::temp_dir()))?;
+    let path = |name: &str| work.path().join(name);
+    let rgb = picture(card.input.width, card.input.height)?;
+    let plane = |channel: usize| rgb.iter().skip(channel).step_by(3).copied();
+    let planes: Vec<u8> = (0..3).flat_map(plane).collect();
+    write(&path("pixels"), &planes)?;
+    let integers = outputs::integers_of(&onnx).map_err(GoldenError::Outputs)?;
+    write(&path("model.onnx"), &integers)?;
+    write(&path("golden.py"), SCRIPT.as_bytes())?;
+    let (mean, std) = (card.input.mean.to_string(), card.input.std.to_string());
+    let mut command = Command::new(python);
+    command.current_dir(&work).args(["-E", "golden.py"]);
+    command.args(["model.onnx", "pixels", "outputs.bin", &mean, &std]);
+    let version = run_limited(&mut command, RUN_LIMIT).map_err(GoldenError::Run)?;
+
+    std::fs::create_dir_all(&args.out).map_err(file_error(&args.out))?;
+    let picture = args.out.join("picture.png");
+    let (width, height) = (card.input.width, card.input.height);
+    image::save_buffer(&picture, &rgb, width, height, image::ColorType::Rgb8)
+        .map_err(|e| file_error(&picture)(std::io::Error::other(e)))?;
+    let bytes = std::fs::read(path("outputs.bin")).map_err(file_error(&path("outputs.bin")))?;
+    write(&args.out.join("outputs.bin"), &bytes)?;
+    let origin = Origin {
+        command: "cargo xtask golden",
+        onnxruntime: version.trim(),
+        sha256: &card.onnx.sha256,
+    };
+    let origin = toml::to_string(&origin).map_err(|e| GoldenError::Run(e.to_string()))?;
+    write(&args.out.join("origin.toml"), origin.as_bytes())?;
+    println!(
+        "{} bytes of outputs are in {}",
+        bytes.len(),
+        args.out.display()
+    );
+    Ok(())
+}
+
+/// A frame of the built-in drive, R, G, B.
+fn picture(width: u32, height: u32) -> Result<Vec<u8>, GoldenError> {
+    let config = DriveConfig {
+        width,
+        height,
+        ..DriveConfig::default()
+    };
+    let mut drive = Drive::new(config).map_err(|e| GoldenError::Drive(e.to_string()))?;
+    let (mut rgb, mut boxes) = (Vec::new(), Vec::new());
+    drive.render(FRAME, &mut rgb, &mut boxes);
+    Ok(rgb)
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), GoldenError> {
+    std::fs::write(path, bytes).map_err(file_error(path))
+}
+
+fn file_error(path: &Path) -> impl FnOnce(std::io::Error) -> GoldenError {
+    let path = path.to_path_buf();
+    move |error| GoldenError::File {
+        path,
+        reason: error.to_string(),
+    }
+}

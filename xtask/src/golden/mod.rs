@@ -2,7 +2,7 @@
 //!
 //! Tests compare the int8 engine with it on machines that have no onnxruntime.
 
-mod outputs;
+mod exact;
 
 use crate::bench::{BenchError, python, run_limited};
 use lookout::drive::{Drive, DriveConfig};
@@ -81,7 +81,7 @@ pub fn run(args: &GoldenArgs) -> Result<(), GoldenError> {
     let plane = |channel: usize| rgb.iter().skip(channel).step_by(3).copied();
     let planes: Vec<u8> = (0..3).flat_map(plane).collect();
     write(&path("pixels"), &planes)?;
-    let integers = outputs::integers_of(&onnx).map_err(GoldenError::Outputs)?;
+    let integers = exact::exact(&onnx).map_err(GoldenError::Outputs)?;
     write(&path("model.onnx"), &integers)?;
     write(&path("golden.py"), SCRIPT.as_bytes())?;
     let (mean, std) = (card.input.mean.to_string(), card.input.std.to_string());

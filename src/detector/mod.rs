@@ -71,8 +71,8 @@ pub struct Detector {
 }
 
 impl Detector {
-    /// Reads, verifies and plans the model in folder `dir`, and runs it once, so that the
-    /// first real frame does not pay for planning.
+    /// Reads, verifies and plans the model in folder `dir`. What plans only when it runs is run
+    /// once, so that the first real frame does not pay for that.
     pub fn load(dir: &Path, options: &DetectorOptions) -> Result<Self, ModelError> {
         Self::new(VerifiedModel::read(dir)?, options)
     }
@@ -92,14 +92,10 @@ impl Detector {
             decoder,
             card,
         };
-        let letterbox = Letterbox::new(width, height, width, height);
-        detector
-            .infer(
-                &letterbox,
-                &mut heapless::Vec::new(),
-                &mut StageTimes::default(),
-            )
-            .map_err(|e| ModelError::Engine(e.to_string()))?;
+        if detector.network.plans_at_first_run() {
+            let ran = detector.network.run();
+            ran.map_err(|e| ModelError::Engine(e.to_string()))?;
+        }
         Ok(detector)
     }
 

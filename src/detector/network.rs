@@ -93,6 +93,11 @@ impl Network {
         }
     }
 
+    /// Whether the first run takes longer than those after it.
+    pub(super) fn plans_at_first_run(&self) -> bool {
+        matches!(self, Self::Tract(_))
+    }
+
     /// Draws a picture on the input.
     pub(super) fn draw(
         &mut self,

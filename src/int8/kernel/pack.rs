@@ -59,6 +59,9 @@ impl Blocks {
 pub struct Weights<'a> {
     conv: &'a Conv,
     inputs: usize,
+    inputs_per_group: usize,
+    outputs_per_group: usize,
+    taps: usize,
 }
 
 impl<'a> Weights<'a> {
@@ -67,31 +70,34 @@ impl<'a> Weights<'a> {
         Self {
             conv,
             inputs: input.channels,
+            inputs_per_group: (input.channels / conv.groups).max(1),
+            outputs_per_group: (conv.bias.len() / conv.groups).max(1),
+            taps: conv.window.kernel.iter().product(),
         }
     }
 
     /// The weight; 0 outside and between groups.
     pub fn dense(&self, output: usize, input: usize, tap: usize) -> i8 {
-        let outputs = self.conv.bias.len();
-        if output >= outputs || input >= self.inputs {
+        if output >= self.conv.bias.len() || input >= self.inputs {
             return 0;
         }
-        let per_group = self.inputs / self.conv.groups;
-        let group = output / (outputs / self.conv.groups);
-        if input / per_group != group {
+        // Millions of weights are asked for at load, and a division costs more than the rest.
+        let input = if self.conv.groups == 1 {
+            input
+        } else if input / self.inputs_per_group == output / self.outputs_per_group {
+            input % self.inputs_per_group
+        } else {
             return 0;
-        }
-        let taps = self.conv.window.kernel.iter().product::<usize>();
-        self.conv.weight[(output * per_group + input % per_group) * taps + tap]
+        };
+        self.conv.weight[(output * self.inputs_per_group + input) * self.taps + tap]
     }
 
     /// The weight of a depthwise convolution; 0 outside.
     pub fn depthwise(&self, channel: usize, tap: usize) -> i8 {
-        let taps = self.conv.window.kernel.iter().product::<usize>();
-        if channel >= self.conv.bias.len() || tap >= taps {
+        if channel >= self.conv.bias.len() || tap >= self.taps {
             return 0;
         }
-        self.conv.weight[channel * taps + tap]
+        self.conv.weight[channel * self.taps + tap]
     }
 
     /// The bias for stored bytes, whose zero is `input zero point ^ flip` read as a number of

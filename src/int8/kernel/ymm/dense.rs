@@ -125,7 +125,9 @@ pub fn pack_dense<D: Dot>(conv: &Conv, input: &Shape) -> Packed {
         return packed;
     }
     let weights = Weights::new(conv, input);
-    let mut packed = Vec::new();
+    let blocks = conv.bias.len().div_ceil(BLOCK);
+    let words = taps * 4 * fours / D::VALUES;
+    let mut packed = Vec::with_capacity(blocks * words * STEP_BYTES);
     for first in (0..conv.bias.len()).step_by(BLOCK) {
         for tap in 0..taps {
             for input in (0..4 * fours).step_by(D::VALUES) {

@@ -1,6 +1,6 @@
 //! Depthwise convolutions: two pixels by 16 channels, two taps at a time.
 
-use super::{Ends, VECTOR, pack};
+use super::{Ends, VECTOR, pack, unknown};
 use crate::int8::graph::{Conv, Shape};
 use crate::int8::kernel::pack::{Packed, Weights};
 use crate::int8::kernel::{RowIn, RowOut};
@@ -12,7 +12,18 @@ const VECTORS: usize = 4;
 /// Pixels of a tile.
 const PIXELS: usize = 2;
 
-/// Weights `[block, tap, channel]`.
+/// Row and column of a tap, in the order in which they are multiplied: of two rows the taps of
+/// a column together, then the last row. Two neighbours of the order are a pair.
+const fn tap(side: usize, index: usize) -> [usize; 2] {
+    let paired = side * (side - 1);
+    if index < paired {
+        [index / (2 * side) * 2 + index % 2, index % (2 * side) / 2]
+    } else {
+        [side - 1, index - paired]
+    }
+}
+
+/// Weights `[block, tap, channel]`, taps in the order of [`tap`].
 pub fn pack_depthwise(conv: &Conv) -> Packed {
     let shape = Shape {
         channels: conv.bias.len(),
@@ -20,10 +31,13 @@ pub fn pack_depthwise(conv: &Conv) -> Packed {
         columns: 0,
     };
     let weights = Weights::new(conv, &shape);
-    let taps = conv.window.kernel.iter().product::<usize>();
+    let side = conv.window.kernel[1];
+    let taps = side * side;
     let mut packed = Vec::new();
     for first in (0..shape.channels).step_by(VECTOR) {
-        for tap in 0..taps {
+        for index in 0..taps {
+            let [row, column] = tap(side, index);
+            let tap = row * side + column;
             packed.extend((first..first + VECTOR).map(|c| weights.depthwise(c, tap)));
         }
     }
@@ -95,30 +109,34 @@ unsafe fn blocks<const SIDE: usize, const STRIDE: usize, const PAIRS: bool>(
 
 /// The sums of two pixels by 16 channels.
 ///
-/// Of the 32 registers, 8 hold the sums, up to 9 the weights, the rest inputs and products.
-/// Two taps cost each pixel 4 multiplications, which only one of a Cortex-A57's two pipelines
-/// can do, and 4 additions, which keep the other one as busy.
+/// Of the 32 registers, 8 hold the sums, up to 12 the inputs of two rows, the rest weights and
+/// products. Two taps cost each pixel 4 multiplications, which only one of a Cortex-A57's two
+/// pipelines can do, and 4 additions, which keep the other one as busy.
 ///
 /// # Safety
 /// As for [`depthwise_row`]; `at` is the first byte of the first window's block.
 #[inline(always)]
 unsafe fn tile<const SIDE: usize, const STRIDE: usize, const PAIRS: bool>(
     ends: &Ends<VECTORS>,
-    weight: *const i8,
-    at: *const u8,
+    mut weight: *const i8,
+    mut at: *const u8,
     x: &RowIn,
 ) -> [[int32x4_t; VECTORS]; PIXELS] {
     let mut sums = [ends.bias; PIXELS];
     // SAFETY: all offsets stay within the windows and the block's weights.
     unsafe {
         unrolled!(PAIR in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12] {
-            let (first, second) = (2 * PAIR, 2 * PAIR + 1);
-            if first < SIDE * SIDE {
+            if PAIR.is_multiple_of(SIDE) {
+                (weight, at) = (unknown(weight), unknown(at));
+            }
+            if 2 * PAIR < SIDE * SIDE {
                 for (p, sums) in sums.iter_mut().enumerate() {
-                    let input = |tap: usize| {
-                        let column = tap % SIDE + p * STRIDE;
-                        at.add(tap / SIDE * x.row_bytes + column * x.pixel_bytes)
+                    let input = |index: usize| {
+                        let [row, column] = tap(SIDE, index);
+                        let column = column + p * STRIDE;
+                        at.add(row * x.row_bytes + column * x.pixel_bytes)
                     };
+                    let (first, second) = (2 * PAIR, 2 * PAIR + 1);
                     let one = product(input(first), weight.add(first * VECTOR));
                     if second == SIDE * SIDE {
                         add(sums, one);

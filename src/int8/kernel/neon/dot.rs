@@ -1,7 +1,7 @@
 //! The dot product: sums of four products of bytes in one instruction, four at a time.
 
 use super::dense::{self, Step};
-use super::{VECTOR, add, depthwise, set};
+use super::{VECTOR, add, dot_depthwise, set};
 use crate::int8::graph::{Add, Conv, Shape};
 use crate::int8::kernel::pack::Packed;
 use crate::int8::kernel::{RowIn, RowOut};
@@ -97,6 +97,6 @@ set!(
     "neon,dotprod",
     dense::pack_dense::<Dot, VECTORS>,
     dense_row,
-    depthwise::pack_depthwise,
-    depthwise::depthwise_row
+    dot_depthwise::pack_depthwise,
+    dot_depthwise::depthwise_row
 );

@@ -9,12 +9,14 @@ mod add;
 mod dense;
 mod depthwise;
 mod dot;
+mod dot_depthwise;
 mod long;
 
 use super::Kernels;
 use super::pack::{Blocks, Packed, Weights};
 use crate::int8::graph::{Conv, Shape};
 use std::arch::aarch64::*;
+use std::arch::asm;
 
 /// Sums of a vector.
 const LANES: usize = 4;
@@ -96,6 +98,15 @@ unsafe fn narrowed(low: int32x4_t, high: int32x4_t, zero: int16x8_t) -> int8x8_t
         let steps = vqmovn_high_s32(vqmovn_s32(low), high);
         vqmovn_s16(vqaddq_s16(steps, zero))
     }
+}
+
+/// The pointer, of which the compiler then knows nothing: what is read there is read then and
+/// not, for all tiles or rows at once, into more registers than there are.
+#[inline(always)]
+fn unknown<T>(mut at: *const T) -> *const T {
+    // SAFETY: there is no instruction.
+    unsafe { asm!("/* {at} */", at = inout(reg) at, options(nomem, nostack, preserves_flags)) }
+    at
 }
 
 /// Everything of a convolution but its weights, which `weight` holds, for blocks of `block`

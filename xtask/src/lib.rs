@@ -12,6 +12,7 @@ pub mod export;
 pub mod fetch;
 pub mod glibc;
 pub mod lab;
+pub mod mca;
 pub mod metrics;
 pub mod network;
 pub mod onnx;

@@ -67,6 +67,8 @@ pub unsafe fn depthwise_row(packed: &Packed, x: RowIn, y: RowOut) {
 /// As for [`depthwise_row`].
 #[inline(always)]
 unsafe fn blocks<const SIDE: usize, const STRIDE: usize>(packed: &Packed, x: RowIn, y: RowOut) {
+    // Pixels of a tile that is not as wide.
+    let mut aside = [0; PIXELS * BLOCK];
     let block_bytes = SIDE.div_ceil(ROWS) * SIDE * VECTORS * VECTOR;
     for index in 0..packed.blocks.0.len() {
         // SAFETY: the packed arrays hold all blocks. The last tile may have windows behind the
@@ -79,10 +81,21 @@ unsafe fn blocks<const SIDE: usize, const STRIDE: usize>(packed: &Packed, x: Row
             for column in (0..x.columns).step_by(PIXELS) {
                 let at = from.add(column * x.step_bytes);
                 let sums = tile::<SIDE, STRIDE>(&ends, weight, at, &x);
-                let pixels = PIXELS.min(x.columns - column);
+                let pixels = x.columns - column;
+                let to = to.add(column * y.pixel_bytes);
+                let (first, pixel_bytes) = if pixels < PIXELS {
+                    (aside.as_mut_ptr(), BLOCK)
+                } else {
+                    (to, y.pixel_bytes)
+                };
                 for (p, sums) in sums.iter().enumerate() {
-                    if p < pixels {
-                        ends.store(*sums, to.add((column + p) * y.pixel_bytes));
+                    ends.store(*sums, first.add(p * pixel_bytes));
+                }
+                if pixels < PIXELS {
+                    for p in 0..pixels {
+                        let pixel = aside.as_ptr().add(p * BLOCK);
+                        to.add(p * y.pixel_bytes)
+                            .copy_from_nonoverlapping(pixel, BLOCK);
                     }
                 }
             }

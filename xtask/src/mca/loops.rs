@@ -24,13 +24,8 @@ impl Loop {
     }
 
     /// All its instructions.
-    pub fn len(&self) -> usize {
+    pub fn instructions(&self) -> usize {
         self.instructions.len()
-    }
-
-    /// Whether it has none.
-    pub fn is_empty(&self) -> bool {
-        self.instructions.is_empty()
     }
 
     /// As an assembler reads it; branches lead nowhere.
@@ -58,15 +53,15 @@ fn target(operands: &str) -> Option<u64> {
     u64::from_str_radix(before.rsplit(", ").next()?, 16).ok()
 }
 
-/// The innermost loops of all functions whose name contains `part`, in what
+/// The innermost loops of all functions whose name contains all `parts`, in what
 /// `objdump -d --no-show-raw-insn -C` prints.
-pub fn innermost(disassembly: &str, part: &str) -> Vec<Loop> {
+pub fn innermost(disassembly: &str, parts: &[&str]) -> Vec<Loop> {
     let mut loops = Vec::new();
     let mut function: Option<Loop> = None;
     for line in disassembly.lines() {
         if let Some(name) = function_name(line) {
             loops.extend(function.take().iter().flat_map(loops_of));
-            function = name.contains(part).then(|| Loop {
+            function = parts.iter().all(|part| name.contains(part)).then(|| Loop {
                 function: name.to_owned(),
                 instructions: Vec::new(),
             });
@@ -141,10 +136,10 @@ mod tests {
 
     #[test]
     fn only_innermost_loops_of_the_named_functions_are_found() {
-        let loops = innermost(DISASSEMBLY, "a::");
+        let loops = innermost(DISASSEMBLY, &["a::", "run"]);
         assert_eq!(loops.len(), 1);
         assert_eq!(loops[0].count(&["sdot"]), 1);
-        assert_eq!(loops[0].len(), 3);
+        assert_eq!(loops[0].instructions(), 3);
         assert_eq!(
             loops[0].assembly(),
             "sdot v1.4s, v0.16b, v2.4b[1]\ncbz x3, .\nb.ne  .\n"

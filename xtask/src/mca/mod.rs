@@ -94,11 +94,11 @@ enum Work {
     Add,
 }
 
-/// How a loop is found: among the innermost of the functions whose name contains `function`
+/// How a loop is found: among the innermost of the functions whose name contains both parts,
 /// and of those with `multiplications`, or with the most.
 struct Kernel {
     work: Work,
-    function: &'static str,
+    function: [&'static str; 2],
     /// What the instructions' names begin with.
     mnemonics: &'static [&'static str],
     multiplications: Option<usize>,
@@ -131,7 +131,7 @@ const TARGETS: [Target; 2] = [
         kernels: [
             Kernel {
                 work: Work::Dense,
-                function: "neon::long::dense_row",
+                function: ["neon::long", "dense_row"],
                 mnemonics: &["smlal2"],
                 multiplications: None,
                 // As many `smull` of eight.
@@ -139,21 +139,21 @@ const TARGETS: [Target; 2] = [
             },
             Kernel {
                 work: Work::Depthwise(3),
-                function: "neon::long::Neon as lookout::int8::kernel::Kernels>::depthwise_row",
+                function: ["neon::long::Neon as", "::depthwise_row"],
                 mnemonics: LONG,
                 multiplications: Some(36),
                 macs: Macs::PerInstruction(8),
             },
             Kernel {
                 work: Work::Depthwise(5),
-                function: "neon::long::Neon as lookout::int8::kernel::Kernels>::depthwise_row",
+                function: ["neon::long::Neon as", "::depthwise_row"],
                 mnemonics: LONG,
                 multiplications: Some(100),
                 macs: Macs::PerInstruction(8),
             },
             Kernel {
                 work: Work::Add,
-                function: "neon::long::Neon as lookout::int8::kernel::Kernels>::add_row",
+                function: ["neon::long::Neon as", "::add_row"],
                 mnemonics: ROUND,
                 multiplications: None,
                 macs: Macs::PerTurn(16),
@@ -172,14 +172,14 @@ const TARGETS: [Target; 2] = [
         kernels: [
             Kernel {
                 work: Work::Dense,
-                function: "neon::dot::NeonDot as lookout::int8::kernel::Kernels>::dense_row",
+                function: ["neon::dot::NeonDot as", "::dense_row"],
                 mnemonics: SDOT,
                 multiplications: None,
                 macs: Macs::PerInstruction(16),
             },
             Kernel {
                 work: Work::Depthwise(3),
-                function: "neon::dot::NeonDot as lookout::int8::kernel::Kernels>::depthwise_row",
+                function: ["neon::dot::NeonDot as", "::depthwise_row"],
                 mnemonics: SDOT,
                 multiplications: Some(48),
                 // 8 pixels by 8 channels.
@@ -187,14 +187,14 @@ const TARGETS: [Target; 2] = [
             },
             Kernel {
                 work: Work::Depthwise(5),
-                function: "neon::dot::NeonDot as lookout::int8::kernel::Kernels>::depthwise_row",
+                function: ["neon::dot::NeonDot as", "::depthwise_row"],
                 mnemonics: SDOT,
                 multiplications: Some(160),
                 macs: Macs::PerTurn(64 * 25),
             },
             Kernel {
                 work: Work::Add,
-                function: "neon::dot::NeonDot as lookout::int8::kernel::Kernels>::add_row",
+                function: ["neon::dot::NeonDot as", "::add_row"],
                 mnemonics: ROUND,
                 multiplications: None,
                 macs: Macs::PerTurn(16),
@@ -318,7 +318,7 @@ fn measure<'a>(target: &'a Target, disassembly: &str) -> Result<Measured<'a>, Mc
     let peak = macs as f64 / cycles(target.cpu, &code)?;
     let mut loops = Vec::new();
     for kernel in &target.kernels {
-        let found = loops::innermost(disassembly, kernel.function);
+        let found = loops::innermost(disassembly, &kernel.function);
         let count = |l: &Loop| l.count(kernel.mnemonics);
         let wanted = kernel
             .multiplications
@@ -333,7 +333,7 @@ fn measure<'a>(target: &'a Target, disassembly: &str) -> Result<Measured<'a>, Mc
             }
             let timed = Timed {
                 work: kernel.work,
-                instructions: l.len(),
+                instructions: l.instructions(),
                 macs: match kernel.macs {
                     Macs::PerInstruction(macs) => macs * count(l) as u64,
                     Macs::PerTurn(macs) => macs,
@@ -377,7 +377,7 @@ fn output(command: &mut Command, input: &str) -> Result<String, CommandError> {
         command: name.clone(),
         reason,
     };
-    let run = || {
+    let mut run = || {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -387,7 +387,6 @@ fn output(command: &mut Command, input: &str) -> Result<String, CommandError> {
         }
         child.wait_with_output()
     };
-    let mut run = run;
     let output = run().map_err(|error| failed(error.to_string()))?;
     if !output.status.success() {
         return Err(failed(output.status.to_string()));

@@ -103,8 +103,9 @@ unsafe fn narrowed(low: int32x4_t, high: int32x4_t, zero: int16x8_t) -> int8x8_t
 /// The pointer, of which the compiler then knows nothing: what is read there is read then and
 /// not, for all tiles or rows at once, into more registers than there are.
 #[inline(always)]
+#[allow(clippy::pointers_in_nomem_asm_block)]
 fn unknown<T>(mut at: *const T) -> *const T {
-    // SAFETY: there is no instruction.
+    // SAFETY: there is no instruction, and nothing is read or written.
     unsafe { asm!("/* {at} */", at = inout(reg) at, options(nomem, nostack, preserves_flags)) }
     at
 }

@@ -223,9 +223,17 @@ fn has_standard_library(target: &str) -> bool {
 }
 
 fn cargo_build(board: &Board) -> Result<(), BuildError> {
+    let mut cargo = board_cargo(board, "build");
+    cargo.args(["--bin", "lookout"]);
+    Ok(run_command(&mut cargo)?)
+}
+
+/// A command of cargo for a board, release profile. The package is named, so that its
+/// dependencies have the features that it asks for and not those of `xtask` as well.
+fn board_cargo(board: &Board, verb: &str) -> Command {
     let mut cargo = Command::new(workspace::cargo());
     cargo.current_dir(workspace::root());
-    cargo.args(["build", "--release", "--bin", "lookout"]);
+    cargo.args([verb, "--release", "--package", "lookout"]);
     cargo.args(["--target", &board.target]);
     if board.cpu != "generic" {
         // Added to the flags of .cargo/config.toml, which link statically.
@@ -239,7 +247,35 @@ fn cargo_build(board: &Board) -> Result<(), BuildError> {
     cargo
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS");
-    Ok(run_command(&mut cargo)?)
+    cargo
+}
+
+/// Builds the library's tests for a board, with the dependencies of [`build`], and gives the
+/// program.
+pub fn build_tests(board: &Board) -> Result<PathBuf, BuildError> {
+    let mut cargo = board_cargo(board, "test");
+    cargo.args(["--lib", "--no-run", "--message-format", "json"]);
+    let failed = |reason: String| CommandError {
+        command: "cargo test --no-run".to_owned(),
+        reason,
+    };
+    let output = cargo
+        .stderr(std::process::Stdio::inherit())
+        .output()
+        .map_err(|error| failed(error.to_string()))?;
+    if !output.status.success() {
+        return Err(failed(output.status.to_string()).into());
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    test_program(&text).ok_or_else(|| failed("it names no test program".to_owned()).into())
+}
+
+/// The program among cargo's messages.
+fn test_program(messages: &str) -> Option<PathBuf> {
+    messages.lines().rev().find_map(|line| {
+        let message: serde_json::Value = serde_json::from_str(line).ok()?;
+        message["executable"].as_str().map(PathBuf::from)
+    })
 }
 
 #[cfg(test)]
@@ -256,6 +292,15 @@ mod tests {
                 "{name}"
             );
         }
+    }
+
+    #[test]
+    fn the_test_program_is_found_among_messages() {
+        let messages = "{\"reason\":\"compiler-artifact\",\"executable\":null}\n\
+                        {\"reason\":\"compiler-artifact\",\"executable\":\"/t/lookout-1\"}\n\
+                        {\"reason\":\"build-finished\",\"success\":true}\n";
+        assert_eq!(test_program(messages), Some("/t/lookout-1".into()));
+        assert_eq!(test_program("nothing"), None);
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod fetch;
 pub mod glibc;
 pub mod golden;
 pub mod lab;
+pub mod mca;
 pub mod metrics;
 pub mod network;
 pub mod onnx;

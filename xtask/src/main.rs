@@ -41,6 +41,8 @@ enum Verb {
     Lab(xtask::lab::LabArgs),
     /// Cross-builds the firmware for a board
     Build(xtask::build::BuildArgs),
+    /// Estimates the speed of the inner loops on ARM processors with llvm-mca
+    Mca(xtask::mca::McaArgs),
     /// Tells which C library a program needs, and whether every supported board has it
     Glibc(xtask::glibc::GlibcArgs),
 }
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         Verb::CheckTrainer(args) => xtask::check_trainer::run(&args).map_err(Into::into),
         Verb::Lab(args) => xtask::lab::run(&args).map_err(Into::into),
         Verb::Build(args) => xtask::build::run(&args).map_err(Into::into),
+        Verb::Mca(args) => xtask::mca::run(&args).map_err(Into::into),
         Verb::Glibc(args) => xtask::glibc::run(&args).map_err(Into::into),
     };
     match result {

@@ -9,16 +9,6 @@ use super::{CHANNEL_STEP, Kernels, RowIn, RowOut};
 use crate::int8::graph::{Add, Conv, Shape};
 use std::arch::x86_64::*;
 
-/// Repeats a block with a constant: sums stay in registers only if every index is one.
-macro_rules! unrolled {
-    ($name:ident in [$($value:literal),*] $body:block) => {
-        $({
-            const $name: usize = $value;
-            $body
-        })*
-    };
-}
-
 /// The set for CPUs with AVX512-VNNI.
 #[derive(Debug)]
 pub struct Avx512Vnni;

@@ -6,12 +6,25 @@
 //! The caller proves the bounds once, when it plans: a row function reads
 //! [`RowIn::columns`] windows and writes as many pixels, all within one buffer and its slack.
 
+/// Repeats a block with a constant: vectors stay in registers only if every index is one.
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+macro_rules! unrolled {
+    ($name:ident in [$($value:literal),*] $body:block) => {
+        $({
+            const $name: usize = $value;
+            $body
+        })*
+    };
+}
+
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 #[cfg(target_arch = "x86_64")]
 mod avx_vnni;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod pack;
 mod portable;
 #[cfg(target_arch = "x86_64")]
@@ -105,6 +118,8 @@ pub fn available() -> Vec<&'static dyn Kernels> {
         #[cfg(test)]
         sets.extend(avx_vnni::wide_encoding::detect());
     }
+    #[cfg(target_arch = "aarch64")]
+    sets.extend(neon::detect());
     sets.push(&portable::Portable);
     sets
 }

@@ -21,6 +21,8 @@ pub struct Packed {
     pub inputs: usize,
     /// Blocks of output channels.
     pub blocks: Blocks,
+    /// Whether two products may not fit 16 bits together, for sets that add them there.
+    pub may_overflow: bool,
 }
 
 /// Sizes of the blocks of output channels, one behind the other.

@@ -133,5 +133,6 @@ fn pack(conv: &Conv, weights: &Weights<'_>, weight: Vec<i8>, inputs: usize) -> P
         stride: conv.window.stride[1],
         inputs,
         blocks: Blocks(vec![outputs]),
+        may_overflow: false,
     }
 }

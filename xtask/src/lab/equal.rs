@@ -1,4 +1,5 @@
-//! `lab equal`: the ARM binary must see exactly what this computer's binary sees.
+//! `lab equal`: the ARM binary must see exactly what this computer's binary sees, and every
+//! set of its inner loops compute what plain loops compute.
 
 use super::clip::{self, ClipError};
 use super::{LabError, file_error, require_model, require_program};
@@ -30,6 +31,9 @@ pub struct EqualArgs {
 /// with everything that QEMU knows.
 const PROCESSORS: [&str; 2] = ["cortex-a57", "max"];
 
+/// The tests of the int8 engine: every set of inner loops that a processor has.
+const KERNEL_TESTS: &str = "int8::";
+
 /// Low, so that many detections are compared and not only the clear ones.
 const SCORE_MIN: &str = "0.05";
 
@@ -48,6 +52,7 @@ pub fn run(args: &EqualArgs) -> Result<(), LabError> {
     require_model(&model)?;
     let board = Board::load(&args.board).map_err(BuildError::from)?;
     let arm = build::build(&board)?.binary;
+    let tests = build::build_tests(&board)?;
     let here = build_here()?;
     let folder = workspace::target_dir()?.join("lab/equal");
     render(&folder.join("images"), args.images)?;
@@ -72,6 +77,12 @@ pub fn run(args: &EqualArgs) -> Result<(), LabError> {
         compare(&expected, &found)
             .map_err(|reason| LabError::Differs(format!("{processor} differs: {reason}")))?;
         println!("{processor}: equal");
+    }
+    for processor in PROCESSORS {
+        let mut qemu = Command::new("qemu-aarch64-static");
+        qemu.args(["-cpu", processor]).arg(&tests);
+        run_command(qemu.arg(KERNEL_TESTS))?;
+        println!("{processor}: all inner loops give the same bytes");
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Verb `lab`: the firmware for ARM boards, tried without a board and without a camera.
 //!
 //! `lab guest` runs it in an emulated ARM machine with a real Linux kernel and virtual
-//! cameras; `lab equal` compares its detections with those of this computer.
+//! cameras; `lab equal` compares its detections and inner loops with those of this computer.
 
 pub mod clip;
 pub mod equal;
@@ -28,7 +28,7 @@ pub struct LabArgs {
 pub enum LabVerb {
     /// Capture and detection in the QEMU guest, with all the faults of its cameras
     Guest(guest::GuestArgs),
-    /// Detections of the ARM binary under qemu-user, to be exactly those of this computer
+    /// Detections and inner loops of the ARM binary under qemu-user, to be exactly those of this computer
     Equal(equal::EqualArgs),
 }
 

@@ -20,9 +20,9 @@ pub fn text(
          Dense loops, 1x1 and 3x3 alike, are one: sixteen inputs of a tile. Depthwise loops\n\
          include the rounding and storing of their outputs, and are given at the slower of\n\
          strides 1 and 2. The peak is what the same model gives for a loop of nothing but the\n\
-         instructions that multiply. LLVM before 16 has no schedule of its own for a cortex-a78\n\
-         and takes the cortex-a57's (three instructions a cycle, one load), so its bound there\n\
-         is too low rather than too high.\n",
+         instructions that multiply. LLVM 14 and 19 have no schedule of their own for a\n\
+         cortex-a78 and take the cortex-a57's: three instructions a cycle, one load. What is said\n\
+         of it is that model's word with the dot product added, not a real cortex-a78's.\n",
         super::TURNS
     );
     for m in measured {

@@ -4,7 +4,7 @@ use super::capture::CaptureArgs;
 use crate::config::{RawAnnotate, RawSettings};
 use crate::detector::EngineChoice;
 use crate::source::SourceUri;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 const LONG_ABOUT: &str = "\
@@ -158,6 +158,12 @@ pub struct BenchArgs {
     /// Keep each of these threads on a CPU of its own
     #[arg(long)]
     pub pinned: bool,
+    /// Size of the frames in pixels
+    #[arg(long, value_name = "WxH", default_value = "1280x720")]
+    pub size: String,
+    /// How the camera is to send them
+    #[arg(long, value_name = "FORMAT", default_value = "mjpg")]
+    pub format: BenchFormat,
     /// Print JSON in place of the table
     #[arg(long)]
     pub json: bool,
@@ -169,6 +175,28 @@ pub struct BenchArgs {
     /// [default: the fastest kernels of this CPU]
     #[arg(long, value_name = "NAME")]
     pub engine: Option<String>,
+}
+
+/// What the frames of `lookout bench` are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum BenchFormat {
+    /// JPEG pictures
+    Mjpg,
+    /// Packed 4:2:2
+    Yuyv,
+    /// Planes of 4:2:0
+    Nv12,
+}
+
+impl BenchFormat {
+    /// Its name on the command line and in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mjpg => "mjpg",
+            Self::Yuyv => "yuyv",
+            Self::Nv12 => "nv12",
+        }
+    }
 }
 
 impl BenchArgs {

@@ -1,13 +1,13 @@
 //! `lookout bench`: the pipeline as it is, on frames that are always the same.
 
-use super::{BenchArgs, CliError, host};
+use super::{BenchArgs, BenchFormat, CliError, host};
 use crate::capture::{Opener, SourceMode};
 use crate::clock;
 use crate::detector::{Detector, DetectorOptions};
 use crate::frame::{Frame, FrameStamp, PixelFormat};
 use crate::int8::cycles_per_s;
 use crate::pipeline::{Lookout, Snapshot, StartError, find_model};
-use crate::pixels::Decoder;
+use crate::pixels::{Decoder, nv12_of_rgb, yuyv_of_rgb};
 use crate::source::{self, FrameSource, Next, Pace, SourceError};
 use crate::statistics::{Stage, StageSummary};
 use image::ExtendedColorType;
@@ -30,7 +30,7 @@ pub(super) fn run(args: &BenchArgs) -> Result<(), CliError> {
     if args.explain {
         return explain(args);
     }
-    let pictures = encode_drive(args.frames.min(PICTURES)).map_err(StartError::Source)?;
+    let pictures = encode_drive(args).map_err(StartError::Source)?;
     let opener: Opener = Box::new(move || {
         Ok(Box::new(Reel {
             pictures: pictures.clone(),
@@ -95,11 +95,13 @@ fn print(text: &str) -> Result<(), CliError> {
 fn table(args: &BenchArgs, model_id: &str, counters: &Snapshot) -> String {
     let ms = |ns: u64| ns as f64 / 1e6;
     let mut text = format!(
-        "{}, {} threads; {model_id}; {} frames of the built-in drive as JPEG\n\
+        "{}, {} threads; {model_id}; {} frames of the built-in drive, {} {}\n\
          stage           min ms  median ms     p99 ms\n",
         host::cpu_name(),
         args.threads,
-        counters.frames
+        counters.frames,
+        args.size,
+        args.format.name(),
     );
     for (stage, summary) in Stage::ALL.iter().zip(&counters.stages) {
         let StageSummary {
@@ -132,15 +134,19 @@ fn json_text(args: &BenchArgs, model_id: &str, counters: &Snapshot) -> String {
         "model_id": model_id,
         "threads": args.threads,
         "frames": counters.frames,
+        "size": args.size,
+        "format": args.format.name(),
         "stages": stages,
     });
     format!("{report:#}\n")
 }
 
-/// The first frames of the built-in drive as JPEG, as a dashcam would send them.
-fn encode_drive(count: u32) -> Result<Vec<Frame>, SourceError> {
+/// The first frames of the built-in drive as a dashcam would send them.
+fn encode_drive(args: &BenchArgs) -> Result<Vec<Frame>, SourceError> {
     let broken = |reason: String| SourceError::Uri(format!("the built-in drive: {reason}"));
-    let mut drive = source::open(&format!("drive:?pace=max&frames={count}").parse()?)?;
+    let (count, size) = (args.frames.min(PICTURES), &args.size);
+    let uri = format!("drive:?pace=max&frames={count}&size={size}");
+    let mut drive = source::open(&uri.parse()?)?;
     let (mut frame, mut decoder) = (Frame::with_capacity(0), Decoder::new());
     let (mut rgb, mut pictures) = (Vec::new(), Vec::new());
     while drive.next_frame(&mut frame)? == Next::Frame {
@@ -149,23 +155,34 @@ fn encode_drive(count: u32) -> Result<Vec<Frame>, SourceError> {
             .map_err(|error| broken(error.to_string()))?;
         let (width, height) = (picture.width(), picture.height());
         picture.write_rgb(&mut rgb);
-        let mut jpeg = Frame {
-            format: PixelFormat::Mjpeg,
+        let is_even = width.is_multiple_of(2) && height.is_multiple_of(2);
+        if args.format != BenchFormat::Mjpg && !is_even {
+            return Err(broken(format!(
+                "{size} is odd; take even sides for this format"
+            )));
+        }
+        let columns = width as usize;
+        let (format, stride, data) = match args.format {
+            BenchFormat::Yuyv => (PixelFormat::Yuyv, 2 * columns, yuyv_of_rgb(&rgb)),
+            BenchFormat::Nv12 => (PixelFormat::Nv12, columns, nv12_of_rgb(&rgb, columns)),
+            BenchFormat::Mjpg => {
+                let mut jpeg = Vec::new();
+                JpegEncoder::new_with_quality(&mut jpeg, JPEG_QUALITY)
+                    .encode(&rgb, width, height, ExtendedColorType::Rgb8)
+                    .map_err(|error| broken(error.to_string()))?;
+                (PixelFormat::Mjpeg, 0, jpeg)
+            }
+        };
+        pictures.push(Frame {
+            format,
             width,
             height,
-            stride: 0,
-            ..empty()
-        };
-        JpegEncoder::new_with_quality(&mut jpeg.data, JPEG_QUALITY)
-            .encode(&rgb, width, height, ExtendedColorType::Rgb8)
-            .map_err(|error| broken(error.to_string()))?;
-        pictures.push(jpeg);
+            stride,
+            data,
+            ..Frame::with_capacity(0)
+        });
     }
     Ok(pictures)
-}
-
-fn empty() -> Frame {
-    Frame::with_capacity(0)
 }
 
 /// Gives the same pictures again and again, without end.

@@ -7,7 +7,7 @@ mod doctor;
 mod host;
 mod run;
 
-pub use args::{BenchArgs, Cli, DoctorArgs, RunArgs, Verb};
+pub use args::{BenchArgs, BenchFormat, Cli, DoctorArgs, RunArgs, Verb};
 pub use capture::{CaptureArgs, CaptureError};
 
 use crate::config::ConfigError;

@@ -5,6 +5,7 @@
 //! pixels then reads [`Picture::rgb_row`], row by row, in the order and number it wants.
 
 mod decoder;
+mod encode;
 mod error;
 pub(crate) mod jpeg;
 mod picture;
@@ -12,6 +13,7 @@ mod planes;
 mod rows;
 
 pub use decoder::Decoder;
+pub use encode::{nv12_of_rgb, yuyv_of_rgb};
 pub use error::PixelError;
 pub use picture::Picture;
 pub(crate) use planes::{Plane, Planes};

@@ -254,7 +254,12 @@ fn board_cargo(board: &Board, verb: &str) -> Command {
 /// program.
 pub fn build_tests(board: &Board) -> Result<PathBuf, BuildError> {
     let mut cargo = board_cargo(board, "test");
-    cargo.args(["--lib", "--no-run", "--message-format", "json"]);
+    cargo.args([
+        "--lib",
+        "--no-run",
+        "--message-format",
+        "json-render-diagnostics",
+    ]);
     let failed = |reason: String| CommandError {
         command: "cargo test --no-run".to_owned(),
         reason,

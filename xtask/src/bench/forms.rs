@@ -63,7 +63,7 @@ pub(super) fn prepare(model_dir: &Path, python: Option<&Path>) -> Result<Forms, 
     write(FLOAT, &float)?;
     let rewritten = for_rten(&float).ok_or(OnnxError::Read("it cannot be rewritten".into()))?;
     write(FLOAT_RTEN, &rewritten)?;
-    write("pixels", &pixels(&card)?)?;
+    write("pixels", &planes(&picture(&card)?))?;
     if let Some(python) = python {
         for (name, text) in SCRIPTS {
             write(name, text.as_bytes())?;
@@ -95,8 +95,8 @@ fn script(python: &Path, folder: &Path, name: &str) -> Command {
     command
 }
 
-/// A frame of the built-in drive: red, green and blue planes.
-fn pixels(card: &ModelCard) -> Result<Vec<u8>, BenchError> {
+/// A frame of the built-in drive as large as the input, R, G, B.
+pub(crate) fn picture(card: &ModelCard) -> Result<Vec<u8>, BenchError> {
     let config = DriveConfig {
         width: card.input.width,
         height: card.input.height,
@@ -105,8 +105,13 @@ fn pixels(card: &ModelCard) -> Result<Vec<u8>, BenchError> {
     let (mut rgb, mut boxes) = (Vec::new(), Vec::new());
     let mut drive = Drive::new(config).map_err(|e| BenchError::Reference(e.to_string()))?;
     drive.render(FRAME, &mut rgb, &mut boxes);
+    Ok(rgb)
+}
+
+/// Red, green and blue planes of R, G, B.
+pub(crate) fn planes(rgb: &[u8]) -> Vec<u8> {
     let plane = |channel: usize| rgb.iter().skip(channel).step_by(3).copied();
-    Ok((0..3).flat_map(plane).collect())
+    (0..3).flat_map(plane).collect()
 }
 
 impl Forms {

@@ -42,7 +42,7 @@ onnxruntime is given both. Lookout's letterbox has drawn the pixels in the layou
 engine wants; every other engine is given its documented layout. Lookout's outputs and those \
 of LiteRT's int8 stay int8, all others are f32, made from int8 while the clock runs.
 - Load is wall time from the file to an engine that can run, without the start of the program \
-or of Python. Lookout's includes reading the card, checking the hash and a first inference.
+or of Python. Lookout's includes reading the card and checking the hash.
 - Peak RSS is that of the whole process; what it had before loading is in brackets. For the \
 Python packages that includes Python, numpy and the engine's libraries.
 - The forms: `int8` is the shipped file for onnxruntime and tract. LiteRT's int8 has the same \

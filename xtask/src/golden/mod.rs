@@ -4,8 +4,7 @@
 
 mod exact;
 
-use crate::bench::{BenchError, python, run_limited};
-use lookout::drive::{Drive, DriveConfig};
+use crate::bench::{BenchError, picture, planes, python, run_limited};
 use lookout::model::{ModelError, VerifiedModel};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -13,9 +12,6 @@ use std::process::Command;
 use std::time::Duration;
 
 const SCRIPT: &str = include_str!("golden.py");
-
-/// Number of the drive's frame that is shown to the network.
-const FRAME: u32 = 60;
 
 /// One inference without any optimisation takes a second.
 const RUN_LIMIT: Duration = Duration::from_secs(300);
@@ -40,15 +36,12 @@ pub enum GoldenError {
     /// Its file is not int8 up to its outputs.
     #[error("{0}; export the model anew")]
     Outputs(String),
-    /// There is no onnxruntime.
+    /// There is no onnxruntime, or no picture.
     #[error(transparent)]
     Python(#[from] BenchError),
     /// onnxruntime has failed.
     #[error("onnxruntime does not run the model ({0}); its own message is above")]
     Run(String),
-    /// The picture cannot be drawn.
-    #[error("the built-in drive: {0}")]
-    Drive(String),
     /// A file cannot be written.
     #[error("{}: {reason}", path.display())]
     File {
@@ -77,10 +70,8 @@ pub fn run(args: &GoldenArgs) -> Result<(), GoldenError> {
     let python = python::environment()?;
     let work = tempfile::tempdir().map_err(file_error(&std::env::temp_dir()))?;
     let path = |name: &str| work.path().join(name);
-    let rgb = picture(card.input.width, card.input.height)?;
-    let plane = |channel: usize| rgb.iter().skip(channel).step_by(3).copied();
-    let planes: Vec<u8> = (0..3).flat_map(plane).collect();
-    write(&path("pixels"), &planes)?;
+    let rgb = picture(&card)?;
+    write(&path("pixels"), &planes(&rgb))?;
     let integers = exact::exact(&onnx).map_err(GoldenError::Outputs)?;
     write(&path("model.onnx"), &integers)?;
     write(&path("golden.py"), SCRIPT.as_bytes())?;
@@ -110,19 +101,6 @@ pub fn run(args: &GoldenArgs) -> Result<(), GoldenError> {
         args.out.display()
     );
     Ok(())
-}
-
-/// A frame of the built-in drive, R, G, B.
-fn picture(width: u32, height: u32) -> Result<Vec<u8>, GoldenError> {
-    let config = DriveConfig {
-        width,
-        height,
-        ..DriveConfig::default()
-    };
-    let mut drive = Drive::new(config).map_err(|e| GoldenError::Drive(e.to_string()))?;
-    let (mut rgb, mut boxes) = (Vec::new(), Vec::new());
-    drive.render(FRAME, &mut rgb, &mut boxes);
-    Ok(rgb)
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), GoldenError> {

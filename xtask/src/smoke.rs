@@ -6,7 +6,7 @@
 
 use crate::render_drive::{self, RenderDriveArgs, RenderDriveError};
 use crate::train_and_export::{self, InputSize, TrainAndExportArgs, TrainAndExportError};
-use crate::train_job::{BoxLoss, Device, EVENT_LOG, TrainEvent};
+use crate::train_job::{Device, EVENT_LOG, TrainEvent};
 use crate::workspace::{self, WorkspaceError};
 use lookout::detector::{Detector, DetectorOptions};
 use lookout::drive::{Drive, DriveConfig, DriveError};
@@ -91,7 +91,8 @@ pub fn run(args: &SmokeArgs) -> Result<(), SmokeError> {
         learning_rate: None,
         gamma: None,
         class_weights: None,
-        box_loss: BoxLoss::Giou,
+        box_loss: None,
+        recipe: None,
         // A minute's model finds next to nothing; what quantization costs it means nothing.
         force: true,
         work: Some(root.join("work")),

@@ -6,10 +6,10 @@
 use crate::fetch::cache::Cache;
 use crate::fetch::{FetchError, libtorch};
 use crate::pretrained;
-use crate::train_job::{BoxLoss, Device, JobError, TrainJob};
+use crate::recipe::{BoxLoss, ClassWeights, Recipe, RecipeError};
+use crate::train_job::{Device, Finish, JobError, TrainJob};
 use crate::trainer::{self, Outcome, TrainerError};
 use crate::workspace::{self, WorkspaceError};
-use lookout::class::ObjectClass;
 use std::path::{Path, PathBuf};
 
 /// Options of `cargo xtask train-and-export`.
@@ -45,21 +45,26 @@ pub struct TrainAndExportArgs {
     /// pretrained body when left out
     #[arg(long, value_name = "DIR")]
     pub start_from: Option<PathBuf>,
-    /// Images in one step [default: the trainer's]
+    /// How to train, as a TOML file; the whole of it, defaults written out, is put as
+    /// recipe.toml beside the checkpoint. The options below go before it
+    #[arg(long, value_name = "FILE")]
+    pub recipe: Option<PathBuf>,
+    /// Images in one step [default: the recipe's]
     #[arg(long, value_name = "N")]
     pub batch: Option<u32>,
-    /// Highest learning rate [default: the trainer's]
+    /// Highest learning rate [default: the recipe's]
     #[arg(long, value_name = "R")]
     pub learning_rate: Option<f64>,
-    /// Focusing exponent of the focal loss; 0 makes it plain cross-entropy [default: the trainer's]
+    /// Focusing exponent of the focal loss; 0 makes it plain cross-entropy [default: the recipe's]
     #[arg(long, value_name = "G")]
     pub gamma: Option<f64>,
-    /// Weights in the focal loss, as class=weight with commas between; classes not named weigh 1
+    /// Weights of the classes: equal, frequency, effective-number, or class=weight with commas
+    /// between, where classes not named weigh 1 [default: the recipe's]
     #[arg(long, value_name = "LIST")]
     pub class_weights: Option<ClassWeights>,
-    /// Loss of the boxes: giou or smooth-l1
-    #[arg(long, value_name = "LOSS", default_value_t)]
-    pub box_loss: BoxLoss,
+    /// Loss of the boxes: giou or smooth-l1 [default: the recipe's]
+    #[arg(long, value_name = "LOSS")]
+    pub box_loss: Option<BoxLoss>,
     /// Export even when int8 is clearly worse than float on the validation sets
     #[arg(long)]
     pub force: bool,
@@ -91,38 +96,15 @@ impl std::str::FromStr for InputSize {
     }
 }
 
-/// One weight a class, in the order of the class list.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ClassWeights(pub [f32; ObjectClass::COUNT]);
-
-impl std::str::FromStr for ClassWeights {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let mut weights = [1.0; ObjectClass::COUNT];
-        for part in text.split(',') {
-            let (name, weight) = part
-                .split_once('=')
-                .ok_or_else(|| format!("`{part}`: write class=weight, as in person=2"))?;
-            let class = ObjectClass::from_name(name.trim()).ok_or_else(|| {
-                let names = ObjectClass::ALL.map(ObjectClass::name).join(", ");
-                format!("`{name}` is no class; the classes are {names}")
-            })?;
-            let weight = weight.trim().parse::<f32>().ok();
-            weights[class.index()] = weight
-                .filter(|weight| weight.is_finite() && *weight >= 0.0)
-                .ok_or_else(|| format!("`{part}`: the weight must be a number from 0 up"))?;
-        }
-        Ok(Self(weights))
-    }
-}
-
 /// Why there is no model.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainAndExportError {
     /// The options cannot work.
     #[error(transparent)]
     Job(#[from] JobError),
+    /// The recipe cannot be read.
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
     /// What training needs could not be fetched.
     #[error(transparent)]
     Fetch(#[from] FetchError),
@@ -215,11 +197,8 @@ fn job(
         minutes: args.minutes,
         seed: args.seed,
         resume: args.resume,
-        batch: args.batch,
-        learning_rate: args.learning_rate,
-        gamma: args.gamma,
-        class_weights: args.class_weights.map(|weights| weights.0),
-        box_loss: args.box_loss,
+        recipe: recipe(args)?,
+        finish: Finish::Export,
         force: args.force,
         start_from: args.start_from.as_deref().map(absolute).transpose()?,
         pretrained: PathBuf::new(),
@@ -229,6 +208,23 @@ fn job(
     };
     job.check()?;
     Ok(job)
+}
+
+/// The recipe file with the options of the command line put over it.
+fn recipe(args: &TrainAndExportArgs) -> Result<Recipe, TrainAndExportError> {
+    let mut recipe = match &args.recipe {
+        Some(path) => Recipe::read(path)?,
+        None => Recipe::default(),
+    };
+    let (loss, schedule) = (&mut recipe.loss, &mut recipe.schedule);
+    schedule.batch = args.batch.unwrap_or(schedule.batch);
+    schedule.learning_rate = args.learning_rate.unwrap_or(schedule.learning_rate);
+    loss.gamma = args.gamma.unwrap_or(loss.gamma);
+    loss.boxes = args.box_loss.unwrap_or(loss.boxes);
+    if let Some(weights) = &args.class_weights {
+        loss.class_weights = weights.clone();
+    }
+    Ok(recipe)
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, TrainAndExportError> {

@@ -31,14 +31,25 @@ fn options_become_a_job() {
     assert_eq!((job.input_height, job.input_width), (128, 1024));
     assert_eq!(job.device, Device::Cuda(2));
     assert_eq!((job.minutes, job.epochs), (Some(5.0), None));
-    assert_eq!(
-        job.class_weights,
-        Some([1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 2.0, 0.5])
-    );
-    assert_eq!(job.box_loss, BoxLoss::SmoothL1);
+    let weights = [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 2.0, 0.5];
+    assert_eq!(job.recipe.loss.class_weights, ClassWeights::Given(weights));
+    assert_eq!(job.recipe.loss.boxes, BoxLoss::SmoothL1);
     assert!(job.resume && !job.force);
     assert!(job.out.is_absolute() && job.out.ends_with("models/a"));
     assert_eq!(job.work, Path::new("/t/train/a"));
+}
+
+#[test]
+fn options_go_before_the_recipe_file() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("images")).unwrap();
+    let recipe = folder.path().join("r.toml");
+    std::fs::write(&recipe, "[loss]\ngamma = 1.0\n[schedule]\nbatch = 4\n").unwrap();
+    let (data, file) = (folder.path().to_str().unwrap(), recipe.to_str().unwrap());
+    let words = format!("--data {data} --out a --recipe {file} --batch 8");
+    let job = job(&parse(&words).unwrap(), Path::new("/t"), String::new()).unwrap();
+    assert_eq!((job.recipe.loss.gamma, job.recipe.schedule.batch), (1.0, 8));
+    assert_eq!(job.recipe.schedule.learning_rate, 1e-3);
 }
 
 #[test]

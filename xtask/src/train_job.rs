@@ -4,7 +4,9 @@
 //! plain data: one JSON file with a [`TrainJob`] in, one [`TrainEvent`] a line out. Both
 //! programs use the types of this file, so that they cannot drift apart.
 
+use crate::recipe::{Recipe, RecipeError};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The longest line of the trainer that is read as an event, in bytes.
@@ -16,40 +18,11 @@ pub const JOB_BYTES_MAX: u64 = 1024 * 1024;
 /// File in the work folder to which the trainer appends its events, one a line.
 pub const EVENT_LOG: &str = "events.jsonl";
 
+/// What events call all validation sets together.
+pub const ALL_SETS: &str = "all sets";
+
 /// Largest side of the network's input, in pixels.
 pub const INPUT_SIDE_MAX: u32 = 4096;
-
-/// Which loss the box branch of the heads is trained with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum BoxLoss {
-    /// Generalised intersection over union of the decoded boxes.
-    #[default]
-    Giou,
-    /// Huber-like loss of the four coded offsets.
-    SmoothL1,
-}
-
-impl std::str::FromStr for BoxLoss {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "giou" => Ok(Self::Giou),
-            "smooth-l1" => Ok(Self::SmoothL1),
-            _ => Err(format!("`{text}` is no box loss: write giou or smooth-l1")),
-        }
-    }
-}
-
-impl std::fmt::Display for BoxLoss {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Giou => "giou",
-            Self::SmoothL1 => "smooth-l1",
-        })
-    }
-}
 
 /// Where to train.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,6 +62,17 @@ impl std::fmt::Display for Device {
     }
 }
 
+/// What comes after the training.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Finish {
+    /// The model is quantized, measured and put in place.
+    #[default]
+    Export,
+    /// The float network is measured on the validation sets, and that is all.
+    Measure,
+}
+
 /// One training run from data to exported model.
 ///
 /// Paths are absolute. `epochs` and `minutes` may both be given, the first limit that is
@@ -114,16 +98,11 @@ pub struct TrainJob {
     pub seed: u64,
     /// Go on from the checkpoint in `work`.
     pub resume: bool,
-    /// Images in one step, `None` for the trainer's default.
-    pub batch: Option<u32>,
-    /// Peak learning rate, `None` for the trainer's default.
-    pub learning_rate: Option<f64>,
-    /// Focusing exponent of the focal loss, `None` for the trainer's default.
-    pub gamma: Option<f64>,
-    /// Weight of each class in the focal loss, in the order of the class list.
-    pub class_weights: Option<[f32; 8]>,
-    /// Loss of the boxes.
-    pub box_loss: BoxLoss,
+    /// How to train.
+    pub recipe: Recipe,
+    /// What comes after the training.
+    #[serde(default)]
+    pub finish: Finish,
     /// Export even when the int8 model is clearly worse than the float one.
     pub force: bool,
     /// Folder of a finished model to start from instead of the pretrained body alone.
@@ -150,6 +129,9 @@ pub enum JobError {
     /// An option has a value that cannot work.
     #[error("{0}")]
     Value(String),
+    /// The recipe cannot work.
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
 }
 
 impl TrainJob {
@@ -185,7 +167,6 @@ impl TrainJob {
         let bad = |text: String| Err(JobError::Value(text));
         let side_is_good =
             |side: u32| side > 0 && side.is_multiple_of(32) && side <= INPUT_SIDE_MAX;
-        let positive = |value: Option<f64>| value.is_none_or(|v| v.is_finite() && v > 0.0);
         if self.data.is_empty() {
             return bad("no data: give at least one --data DIR".into());
         }
@@ -198,25 +179,10 @@ impl TrainJob {
         if self.epochs == Some(0) {
             return bad("--epochs must be at least 1".into());
         }
-        if self.batch.is_some_and(|batch| !(1..=4096).contains(&batch)) {
-            return bad("--batch must be 1 to 4096".into());
+        if !self.minutes.is_none_or(|m| m.is_finite() && m > 0.0) {
+            return bad("--minutes must be a positive number".into());
         }
-        if !positive(self.minutes) || !positive(self.learning_rate) {
-            return bad("--minutes and --learning-rate must be positive numbers".into());
-        }
-        if self
-            .gamma
-            .is_some_and(|gamma| !(0.0..=10.0).contains(&gamma))
-        {
-            return bad("--gamma must be 0 to 10".into());
-        }
-        let weight_is_good = |weight: &f32| weight.is_finite() && *weight >= 0.0;
-        if self
-            .class_weights
-            .is_some_and(|weights| !weights.iter().all(weight_is_good))
-        {
-            return bad("--class-weights must be numbers that are not negative".into());
-        }
+        self.recipe.check(self.input_height, self.input_width)?;
         Ok(())
     }
 }
@@ -269,6 +235,12 @@ pub enum TrainEvent {
         /// Time that the training will still take, in seconds.
         #[serde(deserialize_with = "null_is_nan")]
         remaining_s: f64,
+        /// Learning rate of the last step.
+        #[serde(deserialize_with = "null_is_nan", default = "nan")]
+        learning_rate: f64,
+        /// Share of the time that was spent waiting for samples.
+        #[serde(deserialize_with = "null_is_nan", default = "nan")]
+        waited: f64,
     },
     /// Something that a person should know.
     Note {
@@ -287,6 +259,15 @@ pub enum TrainEvent {
         /// Mean average precision at IoU 0.5.
         #[serde(deserialize_with = "null_is_nan")]
         map50: f64,
+        /// Step after which it was, on the way; `None` for the finished model.
+        #[serde(default)]
+        step: Option<u64>,
+        /// Average precision at IoU 0.5 of the classes that occur, by name.
+        #[serde(default)]
+        ap50: BTreeMap<String, f64>,
+        /// Mean average precision of small, medium and large objects, those that occur.
+        #[serde(default)]
+        map_by_size: BTreeMap<String, f64>,
     },
     /// The model is in place; the last event of a run that went well.
     Done {
@@ -295,12 +276,49 @@ pub enum TrainEvent {
     },
 }
 
+fn nan() -> f64 {
+    f64::NAN
+}
+
 /// A loss that diverged must still reach the person who watches it.
 fn null_is_nan<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     Ok(Option::<f64>::deserialize(deserializer)?.unwrap_or(f64::NAN))
 }
 
 impl TrainEvent {
+    /// What `metrics` say about the set, on the way after `step` or at the end.
+    pub fn evaluated(
+        set: &str,
+        precision: Precision,
+        step: Option<u64>,
+        metrics: &crate::metrics::Metrics,
+    ) -> Self {
+        let occurs = |value: f64| value != crate::metrics::ABSENT;
+        let sizes = [
+            ("small", metrics.map_small),
+            ("medium", metrics.map_medium),
+            ("large", metrics.map_large),
+        ];
+        Self::Evaluated {
+            set: set.into(),
+            precision,
+            map: metrics.map,
+            map50: metrics.map50,
+            step,
+            ap50: metrics
+                .per_class
+                .iter()
+                .filter(|(_, figures)| occurs(figures.ap50))
+                .map(|(class, figures)| (class.name().into(), figures.ap50))
+                .collect(),
+            map_by_size: sizes
+                .into_iter()
+                .filter(|(_, map)| occurs(*map))
+                .map(|(size, map)| (size.into(), map))
+                .collect(),
+        }
+    }
+
     /// The event as one line of JSON, without a newline.
     ///
     /// Plain data cannot fail to be written; an empty line, which readers skip, would

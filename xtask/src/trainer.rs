@@ -274,6 +274,7 @@ impl View {
                 precision,
                 map,
                 map50,
+                ..
             } => {
                 self.progress.note(&format!(
                     "{set}, {precision}: mAP {map:.4}, mAP@0.5 {map50:.4}"

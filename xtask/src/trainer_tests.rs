@@ -105,6 +105,8 @@ fn a_step_is_one_short_text() {
         images_per_s: 17.25,
         elapsed_s: 3.0,
         remaining_s: 61.0,
+        learning_rate: 1e-3,
+        waited: 0.0,
     };
     let text = "loss 1.250 (class 1.000, box 0.250)  17.2 images/s  1 min 01 s left";
     assert_eq!(step_text(&event).unwrap(), text);

@@ -18,7 +18,7 @@ pub(super) const ONNX_FILE: &str = "model.onnx";
 const SCORE_THRESHOLD: f32 = 0.4;
 
 /// Overlap above which two boxes of a class are one object.
-const NMS_IOU: f32 = 0.55;
+pub(crate) const NMS_IOU: f32 = 0.55;
 
 /// A card without metrics.
 pub(super) fn card(name: &str, network: &Network, training: &Training, onnx: &[u8]) -> ModelCard {

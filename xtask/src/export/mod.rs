@@ -5,12 +5,13 @@ mod card;
 mod place;
 mod verify;
 
+pub(crate) use card::NMS_IOU;
 pub use place::PlaceError;
 pub use verify::{Agreement, VerifyError, verify};
 
 use crate::dataset::{Dataset, DatasetError, LoadOptions, Split};
 use crate::evaluate::{EvaluateError, measure};
-use crate::metrics::{Evaluator, Metrics};
+use crate::metrics::Evaluator;
 use crate::network::Network;
 use crate::onnx::{OnnxError, write_float, write_int8};
 use crate::quantize::{FoldedWeights, Int8Network, QuantizeError, Ranges};
@@ -135,13 +136,8 @@ fn measure_all(
         let set = unused_name(&place::name(dir), &all);
         let mut run = |model, precision| -> Result<_, ExportError> {
             let evaluated = measure(model, &dataset, threads)?;
-            let Metrics { map, map50, .. } = evaluated.evaluator.finish();
-            tell(TrainEvent::Evaluated {
-                set: set.clone(),
-                precision,
-                map,
-                map50,
-            });
+            let metrics = evaluated.evaluator.finish();
+            tell(TrainEvent::evaluated(&set, precision, None, &metrics));
             Ok(evaluated)
         };
         let float = run(float, Precision::Float)?;

@@ -3,9 +3,10 @@
 //! The trainer builds its computation from this list, the ONNX writer its graph, and the
 //! calibration its ranges; none of them knows the network otherwise.
 
+mod detector;
 mod lite0;
 
-pub use lite0::{HEAD_CHANNELS, detector};
+pub use detector::{Architecture, DEFAULT_ANCHORS, detector};
 
 use lookout::anchors::{AnchorGrid, AnchorLevel};
 

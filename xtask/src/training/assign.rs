@@ -1,12 +1,14 @@
-//! Which anchor is to learn what: adaptive training sample selection.
+//! Which anchor is to learn what.
 //!
-//! For each object, the anchors nearest to its centre on every level are candidates; those
+//! The default is adaptive training sample selection: for each object, the anchors nearest to its centre on every level are candidates; those
 //! whose overlap exceeds mean plus deviation of the candidates' overlaps, and whose centre
 //! lies in the object, learn it. The bar adapts to the object, so that an object of three
 //! pixels finds anchors as surely as a bus. (Zhang et al., "Bridging the gap between
-//! anchor-based and anchor-free detection", 2020.)
+//! anchor-based and anchor-free detection", 2020.) SSD's own rule, a fixed bar, is here for
+//! comparison; the rule that asks the network itself is in `dynamic`.
 
 use super::augment::Sample;
+use crate::recipe::Assignment;
 use lookout::anchors::AnchorGrid;
 use lookout::geometry::BBox;
 
@@ -34,9 +36,25 @@ pub struct Targets {
     pub box_is_ours: Vec<bool>,
 }
 
-/// The targets of a sample. `anchors` holds the boxes of `grid` in its order.
-pub fn assign(grid: &AnchorGrid, anchors: &[BBox], sample: &Sample) -> Targets {
-    let mut best: Vec<Option<(u32, f32, usize)>> = Vec::new();
+/// Overlap from which on an anchor learns an object by [`Assignment::MaxIou`].
+const OVERLAP_MIN: f32 = 0.5;
+
+/// An anchor, its overlap with an object, and which object of the sample that is.
+pub(super) type Choice = (u32, f32, usize);
+
+/// The targets of a sample. `anchors` holds the boxes of `grid` in its order. By
+/// [`Assignment::Dynamic`] nothing is assigned yet: that needs the network's predictions.
+pub fn assign(rule: Assignment, grid: &AnchorGrid, anchors: &[BBox], sample: &Sample) -> Targets {
+    let choices = match rule {
+        Assignment::MaxIou => by_overlap(anchors, sample),
+        Assignment::Adaptive => adaptive(grid, anchors, sample),
+        Assignment::Dynamic => Vec::new(),
+    };
+    targets(anchors, sample, choices)
+}
+
+fn adaptive(grid: &AnchorGrid, anchors: &[BBox], sample: &Sample) -> Vec<Choice> {
+    let mut best: Vec<Choice> = Vec::new();
     let mut candidates = Vec::new();
     for (index, object) in sample.objects.iter().enumerate() {
         near(grid, &object.bbox, &mut candidates);
@@ -47,10 +65,8 @@ pub fn assign(grid: &AnchorGrid, anchors: &[BBox], sample: &Sample) -> Targets {
         let bar = mean_plus_deviation(&overlaps);
         let mut found = false;
         for (&anchor, &overlap) in candidates.iter().zip(&overlaps) {
-            let (x, y) = anchors[anchor as usize].centre();
-            let b = &object.bbox;
-            if overlap >= bar && x > b.x0 && x < b.x1 && y > b.y0 && y < b.y1 {
-                best.push(Some((anchor, overlap, index)));
+            if overlap >= bar && holds_centre(&object.bbox, &anchors[anchor as usize]) {
+                best.push((anchor, overlap, index));
                 found = true;
             }
         }
@@ -58,16 +74,42 @@ pub fn assign(grid: &AnchorGrid, anchors: &[BBox], sample: &Sample) -> Targets {
         if !found {
             let all = candidates.iter().zip(&overlaps);
             let top = all.max_by(|a, b| a.1.total_cmp(b.1));
-            best.extend(top.map(|(&anchor, &overlap)| Some((anchor, overlap, index))));
+            best.extend(top.map(|(&anchor, &overlap)| (anchor, overlap, index)));
         }
     }
-    let mut chosen: Vec<(u32, f32, usize)> = best.into_iter().flatten().collect();
-    chosen.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)).then(a.2.cmp(&b.2)));
-    chosen.dedup_by_key(|c| c.0);
-    targets(anchors, sample, &chosen)
+    best
 }
 
-fn targets(anchors: &[BBox], sample: &Sample, chosen: &[(u32, f32, usize)]) -> Targets {
+fn by_overlap(anchors: &[BBox], sample: &Sample) -> Vec<Choice> {
+    let mut chosen = Vec::new();
+    for (index, object) in sample.objects.iter().enumerate() {
+        let mut best = (0, 0.0, index);
+        for (anchor, bbox) in anchors.iter().enumerate() {
+            let overlap = bbox.iou(&object.bbox);
+            if overlap >= OVERLAP_MIN {
+                chosen.push((anchor as u32, overlap, index));
+            }
+            if overlap > best.1 {
+                best = (anchor as u32, overlap, index);
+            }
+        }
+        if best.1 > 0.0 && best.1 < OVERLAP_MIN {
+            chosen.push(best);
+        }
+    }
+    chosen
+}
+
+/// Whether the centre of `anchor` lies in `object`.
+pub(super) fn holds_centre(object: &BBox, anchor: &BBox) -> bool {
+    let (x, y) = anchor.centre();
+    x > object.x0 && x < object.x1 && y > object.y0 && y < object.y1
+}
+
+/// Targets in which each anchor learns the object of its best choice.
+pub(super) fn targets(anchors: &[BBox], sample: &Sample, mut chosen: Vec<Choice>) -> Targets {
+    chosen.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)).then(a.2.cmp(&b.2)));
+    chosen.dedup_by_key(|c| c.0);
     let mut targets = Targets {
         labels: vec![NO_OBJECT; anchors.len()],
         counted: vec![sample.labelled; anchors.len()],
@@ -78,18 +120,14 @@ fn targets(anchors: &[BBox], sample: &Sample, chosen: &[(u32, f32, usize)]) -> T
             let inside = anchor.intersection(&region.bbox);
             // A small ignored object must also silence the larger anchors around it.
             let smaller = anchor.area().min(region.bbox.area());
-            let centre_inside = {
-                let (x, y) = anchor.centre();
-                let b = &region.bbox;
-                x > b.x0 && x < b.x1 && y > b.y0 && y < b.y1
-            };
+            let centre_inside = holds_centre(&region.bbox, anchor);
             let covered = inside > IGNORED_SHARE * anchor.area();
             if covered || (centre_inside && inside > IGNORED_SHARE * smaller) {
                 *counted &= !region.classes;
             }
         }
     }
-    for &(anchor, _, index) in chosen {
+    for (anchor, _, index) in chosen {
         let object = &sample.objects[index];
         let class = object.class.index();
         targets.labels[anchor as usize] = class as i8;
@@ -131,7 +169,7 @@ fn mean_plus_deviation(values: &[f32]) -> f32 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     #![allow(clippy::unwrap_used)]
     use super::super::augment::{IgnoredRegion, SampleObject};
     use super::*;
@@ -142,7 +180,7 @@ mod tests {
         crate::network::detector(96, 160).anchor_grid()
     }
 
-    fn sample(objects: &[(ObjectClass, BBox)]) -> Sample {
+    pub(in crate::training) fn sample(objects: &[(ObjectClass, BBox)]) -> Sample {
         let object = |&(class, bbox): &_| SampleObject {
             class,
             bbox,
@@ -162,7 +200,7 @@ mod tests {
             (ObjectClass::Person, BBox::new(20.0, 20.0, 29.0, 40.0)),
             (ObjectClass::Bus, BBox::new(60.0, 10.0, 150.0, 80.0)),
         ];
-        let targets = assign(&grid, &anchors, &sample(&objects));
+        let targets = assign(Assignment::Adaptive, &grid, &anchors, &sample(&objects));
         for (class, bbox) in objects {
             let mine: Vec<usize> = (0..anchors.len())
                 .filter(|&i| targets.labels[i] == class.index() as i8)
@@ -194,7 +232,7 @@ mod tests {
             classes: 1 << 0,
             bbox: region,
         });
-        let targets = assign(&grid, &anchors, &sample);
+        let targets = assign(Assignment::Adaptive, &grid, &anchors, &sample);
         let (mut inside, mut outside) = (0, 0);
         for (i, &counted) in targets.counted.iter().enumerate() {
             assert_eq!(counted | 1, 0xff, "anchor {i}: another class was silenced");
@@ -220,9 +258,11 @@ mod tests {
         ) {
             let (grid, anchors) = (grid(), grid().iter().collect::<Vec<_>>());
             let bbox = BBox::new(x, y, x + w, y + h).clip(160.0, 96.0);
-            let targets = assign(&grid, &anchors, &sample(&[(ObjectClass::Car, bbox)]));
-            prop_assert!(!targets.positives.is_empty());
-            prop_assert!(targets.boxes.iter().all(|b| *b == bbox));
+            for rule in [Assignment::Adaptive, Assignment::MaxIou] {
+                let targets = assign(rule, &grid, &anchors, &sample(&[(ObjectClass::Car, bbox)]));
+                prop_assert!(!targets.positives.is_empty());
+                prop_assert!(targets.boxes.iter().all(|b| *b == bbox));
+            }
         }
     }
 }

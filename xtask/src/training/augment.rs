@@ -5,6 +5,7 @@
 
 use super::photometric;
 use crate::dataset::{GroundTruth, ImageEntry, RiderBox};
+use crate::recipe::AugmentationRecipe;
 use fastrand::Rng;
 use lookout::class::ObjectClass;
 use lookout::geometry::BBox;
@@ -51,27 +52,25 @@ const VISIBLE_MIN: f32 = 0.4;
 /// Objects thinner than this at the model's input cannot be seen there and are ignored.
 const SIDE_PIXELS_MIN: f32 = 2.5;
 
-/// Share of samples that are seen just as on the board.
-const PLAIN_SHARE: f32 = 0.4;
-
-/// Range of the zoom against the letterbox, `ln`-uniform. It favours coming closer: small
-/// objects are many and must not get smaller.
-const ZOOM: (f32, f32) = (0.75, 1.8);
+/// Range of the zoom of a mosaic's parts against the letterbox, `ln`-uniform.
+const TILE_ZOOM: (f32, f32) = (0.5, 1.2);
 
 /// Makes samples; owns the buffers of one loader thread.
 #[derive(Debug)]
 pub struct Augmenter {
     width: u32,
     height: u32,
+    recipe: AugmentationRecipe,
     resampler: Resampler,
 }
 
 impl Augmenter {
     /// Samples for a model input of `height` x `width`.
-    pub fn new(height: u32, width: u32) -> Self {
+    pub fn new(height: u32, width: u32, recipe: &AugmentationRecipe) -> Self {
         Self {
             width,
             height,
+            recipe: recipe.clone(),
             resampler: Resampler::new(width, height),
         }
     }
@@ -85,14 +84,53 @@ impl Augmenter {
         rng: &mut Rng,
     ) -> Sample {
         let view = self.random_view(picture, rng);
-        let mut sample = self.plain(picture, entry, rider_box, &view);
-        photometric::distort(
-            &mut sample.pixels,
-            self.width as usize,
-            self.height as usize,
-            rng,
-        );
+        let window = self.whole();
+        let sample = self.plain(picture, entry, rider_box, &view, &window);
+        self.relit(sample, rng)
+    }
+
+    /// A part of a mosaic: the image at a random scale, its labels cut at the part's edge.
+    /// Pixels outside `window` are undefined.
+    pub fn tile(
+        &mut self,
+        picture: &Picture<'_>,
+        entry: &ImageEntry,
+        rider_box: RiderBox,
+        window: &BBox,
+        rng: &mut Rng,
+    ) -> Sample {
+        let (pw, ph) = (picture.width() as f32, picture.height() as f32);
+        let base = self.letterbox(picture);
+        // In a part of half the input's sides, a zoom of 1 shows a quarter of the image.
+        let zoom = TILE_ZOOM.0 * (TILE_ZOOM.1 / TILE_ZOOM.0).powf(rng.f32());
+        let (scale_x, scale_y) = (base.scale_x * zoom, base.scale_y * zoom);
+        let place =
+            |low: f32, side: f32, drawn: f32, share: f32| (low + (side - drawn) * share).round();
+        let view = View {
+            scale_x,
+            scale_y,
+            left: place(window.x0, window.width(), pw * scale_x, rng.f32()),
+            top: place(window.y0, window.height(), ph * scale_y, rng.f32()),
+            mirrored: rng.f32() < self.recipe.mirror_share,
+        };
+        let sample = self.plain(picture, entry, rider_box, &view, window);
+        self.relit(sample, rng)
+    }
+
+    fn relit(&self, mut sample: Sample, rng: &mut Rng) -> Sample {
+        if self.recipe.photometric {
+            let (width, height) = (self.width as usize, self.height as usize);
+            photometric::distort(&mut sample.pixels, width, height, rng);
+        }
         sample
+    }
+
+    fn whole(&self) -> BBox {
+        BBox::new(0.0, 0.0, self.width as f32, self.height as f32)
+    }
+
+    fn letterbox(&self, picture: &Picture<'_>) -> View {
+        Letterbox::new(picture.width(), picture.height(), self.width, self.height).view()
     }
 
     /// The sample as the board sees the image.
@@ -102,9 +140,8 @@ impl Augmenter {
         entry: &ImageEntry,
         rider_box: RiderBox,
     ) -> Sample {
-        let view =
-            Letterbox::new(picture.width(), picture.height(), self.width, self.height).view();
-        self.plain(picture, entry, rider_box, &view)
+        let view = self.letterbox(picture);
+        self.plain(picture, entry, rider_box, &view, &self.whole())
     }
 
     fn plain(
@@ -113,6 +150,7 @@ impl Augmenter {
         entry: &ImageEntry,
         rider_box: RiderBox,
         view: &View,
+        window: &BBox,
     ) -> Sample {
         let mut sample = Sample {
             pixels: vec![0; 3 * (self.width * self.height) as usize],
@@ -134,17 +172,30 @@ impl Augmenter {
             let b = object.bbox;
             let on_picture = BBox::new(b.x0 * sx, b.y0 * sy, b.x1 * sx, b.y1 * sy);
             let bbox = view.to_input(&on_picture, picture.width() as f32);
-            self.place(object, bbox, rider_box, &mut sample);
+            let seen = BBox::new(
+                bbox.x0.max(window.x0),
+                bbox.y0.max(window.y0),
+                bbox.x1.min(window.x1),
+                bbox.y1.min(window.y1),
+            );
+            if seen.is_valid() {
+                let visible = seen.area() / bbox.area();
+                self.place(object, seen, visible, rider_box, &mut sample);
+            }
         }
         sample
     }
 
-    /// Adds an object, whole at `bbox`, to the sample, as something to learn or to ignore.
-    fn place(&self, object: &GroundTruth, bbox: BBox, rider_box: RiderBox, sample: &mut Sample) {
-        let seen = bbox.clip(self.width as f32, self.height as f32);
-        if seen.area() <= 0.0 {
-            return;
-        }
+    /// Adds an object, of which the share `visible` lies at `seen`, to the sample, as
+    /// something to learn or to ignore.
+    fn place(
+        &self,
+        object: &GroundTruth,
+        seen: BBox,
+        visible: f32,
+        rider_box: RiderBox,
+        sample: &mut Sample,
+    ) {
         let classes = 1 << object.class.index();
         if object.crowd {
             // Whose persons are unlabelled, its riders are too.
@@ -157,7 +208,6 @@ impl Augmenter {
             });
             return;
         }
-        let visible = seen.area() / bbox.area();
         if visible < VISIBLE_MIN || seen.width().min(seen.height()) < SIDE_PIXELS_MIN {
             sample.ignored.push(IgnoredRegion {
                 classes,
@@ -176,13 +226,19 @@ impl Augmenter {
     fn random_view(&self, picture: &Picture<'_>, rng: &mut Rng) -> View {
         let (pw, ph) = (picture.width() as f32, picture.height() as f32);
         let (w, h) = (self.width as f32, self.height as f32);
-        let base =
-            Letterbox::new(picture.width(), picture.height(), self.width, self.height).view();
-        let mirrored = rng.bool();
-        if rng.f32() < PLAIN_SHARE {
+        let base = self.letterbox(picture);
+        let AugmentationRecipe {
+            mirror_share,
+            view_share,
+            zoom_min,
+            zoom_max,
+            ..
+        } = self.recipe;
+        let mirrored = rng.f32() < mirror_share;
+        if rng.f32() >= view_share {
             return View { mirrored, ..base };
         }
-        let zoom = ZOOM.0 * (ZOOM.1 / ZOOM.0).powf(rng.f32());
+        let zoom = zoom_min * (zoom_max / zoom_min).powf(rng.f32());
         let stretch = 0.9 + 0.2 * rng.f32();
         let scale_x = base.scale_x * zoom * stretch;
         let scale_y = base.scale_y * zoom / stretch;
@@ -248,12 +304,13 @@ mod tests {
     fn boxes_stay_on_their_objects() {
         let (rgb, entry) = scene();
         let picture = Picture::new(PixelFormat::Rgb8, 160, 90, 480, &rgb).unwrap();
-        let mut augmenter = Augmenter::new(96, 160);
+        let mut augmenter = Augmenter::new(96, 160, &AugmentationRecipe::default());
         let mut learnt = 0;
         for seed in 0..60 {
             let mut rng = Rng::with_seed(seed);
             let view = augmenter.random_view(&picture, &mut rng);
-            let sample = augmenter.plain(&picture, &entry, RiderBox::Alone, &view);
+            let sample =
+                augmenter.plain(&picture, &entry, RiderBox::Alone, &view, &augmenter.whole());
             let Some(object) = sample.objects.first() else {
                 continue;
             };
@@ -288,7 +345,11 @@ mod tests {
             area: 8.0,
         });
         let picture = Picture::new(PixelFormat::Rgb8, 160, 90, 480, &rgb).unwrap();
-        let sample = Augmenter::new(96, 160).letterboxed(&picture, &entry, RiderBox::Alone);
+        let sample = Augmenter::new(96, 160, &AugmentationRecipe::default()).letterboxed(
+            &picture,
+            &entry,
+            RiderBox::Alone,
+        );
         assert!(sample.objects.is_empty());
         let classes: Vec<u8> = sample.ignored.iter().map(|i| i.classes).collect();
         assert_eq!(classes, [1 << 6 | 1 << 7, 1 << 2]);
@@ -300,7 +361,7 @@ mod tests {
         let picture = Picture::new(PixelFormat::Rgb8, 160, 90, 480, &rgb).unwrap();
         let make = |seed| {
             let mut rng = Rng::with_seed(seed);
-            Augmenter::new(96, 160)
+            Augmenter::new(96, 160, &AugmentationRecipe::default())
                 .augment(&picture, &entry, RiderBox::Alone, &mut rng)
                 .pixels
         };

@@ -3,10 +3,14 @@
 
 use super::assign::{Targets, assign};
 use super::augment::{Augmenter, Sample};
+use super::compose::{mosaic, mosaic_windows, paste};
+use super::rare::RareObjects;
 use crate::dataset::{Dataset, ImageEntry, RiderBox, read_frame};
+use crate::recipe::{Assignment, AugmentationRecipe};
 use crossbeam_channel::{Receiver, bounded};
 use fastrand::Rng;
 use lookout::anchors::AnchorGrid;
+use lookout::class::ObjectClass;
 use lookout::frame::Frame;
 use lookout::geometry::BBox;
 use lookout::pixels::{Decoder, Picture};
@@ -35,6 +39,7 @@ pub struct TrainingSet {
     sets: Vec<Dataset>,
     /// `(set, image)` of every usable image.
     index: Vec<(u32, u32)>,
+    rare: RareObjects,
 }
 
 impl TrainingSet {
@@ -45,8 +50,13 @@ impl TrainingSet {
                 .map(move |image| (set as u32, image as u32))
                 .collect::<Vec<_>>()
         };
-        let index = sets.iter().enumerate().flat_map(images).collect();
-        Self { sets, index }
+        let index: Vec<_> = sets.iter().enumerate().flat_map(images).collect();
+        let entries = index.iter().map(|&(set, image): &(u32, u32)| {
+            let set: &Dataset = &sets[set as usize];
+            &set.images[image as usize]
+        });
+        let rare = RareObjects::new(entries);
+        Self { sets, index, rare }
     }
 
     /// The data sets.
@@ -64,13 +74,28 @@ impl TrainingSet {
         self.index.is_empty()
     }
 
+    /// Objects by class index, crowd regions not counted.
+    pub fn boxes_by_class(&self) -> [u64; ObjectClass::COUNT] {
+        let mut counts = [0; ObjectClass::COUNT];
+        for set in &self.sets {
+            let of_set = set.boxes_by_class();
+            counts.iter_mut().zip(of_set).for_each(|(sum, n)| *sum += n);
+        }
+        counts
+    }
+
+    /// Image number `index` of all sets.
+    fn image(&self, index: usize) -> (&Dataset, usize) {
+        let (set, image) = self.index[index];
+        (&self.sets[set as usize], image as usize)
+    }
+
     /// Image number `position` of the endless sequence that `seed` makes: every image once
     /// an epoch, in an order of the epoch's own.
-    fn at(&self, seed: u64, position: u64, order: &mut Order) -> (&Dataset, usize) {
+    fn at(&self, seed: u64, position: u64, order: &mut Order) -> usize {
         let epoch = position / self.len() as u64;
         order.prepare(seed, epoch, self.len());
-        let (set, image) = self.index[order.indices[(position % self.len() as u64) as usize]];
-        (&self.sets[set as usize], image as usize)
+        order.indices[(position % self.len() as u64) as usize]
     }
 }
 
@@ -100,6 +125,26 @@ fn mix(a: u64, b: u64) -> u64 {
     z ^ (z >> 31)
 }
 
+/// What a loader makes.
+#[derive(Clone, Debug)]
+pub struct LoaderOptions {
+    /// `[height, width]` of the samples in pixels.
+    pub input: (u32, u32),
+    /// Seed of the sequence.
+    pub seed: u64,
+    /// Number of the first sample in the sequence.
+    pub first: u64,
+    /// Threads that make samples.
+    pub threads: usize,
+    /// What pictures go through.
+    pub augmentation: AugmentationRecipe,
+    /// Whether there are mosaics and pastes among the samples, in the shares that
+    /// `augmentation` says.
+    pub composing: bool,
+    /// Which anchors learn an object.
+    pub assignment: Assignment,
+}
+
 /// A running loader; samples come in the order of the sequence.
 #[derive(Debug)]
 pub struct Loader {
@@ -111,22 +156,14 @@ pub struct Loader {
 }
 
 impl Loader {
-    /// Starts `threads` threads that make samples of `set` for the anchors of `grid` (an input
-    /// of `height` x `width`), beginning with sample number `first` of the sequence of `seed`.
-    pub fn start(
-        set: Arc<TrainingSet>,
-        grid: &AnchorGrid,
-        (height, width): (u32, u32),
-        seed: u64,
-        first: u64,
-        threads: usize,
-    ) -> Self {
-        let threads = threads.max(1);
+    /// Starts threads that make samples of `set` for the anchors of `grid`.
+    pub fn start(set: Arc<TrainingSet>, grid: &AnchorGrid, options: &LoaderOptions) -> Self {
+        let threads = options.threads.max(1);
+        let first = options.first;
         let (mut lanes, mut handles) = (Vec::new(), Vec::new());
         for lane in 0..threads {
             let (sender, receiver) = bounded(AHEAD);
-            let (set, grid) = (set.clone(), grid.clone());
-            let mut worker = Worker::new(set, grid, height, width, seed);
+            let mut worker = Worker::new(set.clone(), grid.clone(), options.clone());
             handles.push(std::thread::spawn(move || {
                 let mut position = first + lane as u64;
                 while sender.send(worker.sample(position)).is_ok() {
@@ -190,16 +227,25 @@ impl Drop for Loader {
     }
 }
 
-/// Pixels `[3, height, width]` of `count` images of `set`, drawn by `seed`, as the board sees
-/// them: what the ranges of an int8 model are measured on. Unreadable pictures are left out.
+/// Samples of `count` images of `set`, drawn by `seed`, as the board sees them: what the ranges
+/// of an int8 model are measured on. Unreadable pictures are left out.
 pub fn calibration_pixels(
     set: Arc<TrainingSet>,
     grid: &AnchorGrid,
-    (height, width): (u32, u32),
+    input: (u32, u32),
     seed: u64,
     count: usize,
 ) -> impl Iterator<Item = Vec<u8>> {
-    let mut worker = Worker::new(set, grid.clone(), height, width, seed);
+    let options = LoaderOptions {
+        input,
+        seed,
+        first: 0,
+        threads: 1,
+        augmentation: AugmentationRecipe::none(),
+        composing: false,
+        assignment: Assignment::Dynamic,
+    };
+    let mut worker = Worker::new(set, grid.clone(), options);
     let positions = 0..count.min(worker.set.len()) as u64;
     positions.filter_map(move |position| worker.letterboxed(position).ok().map(|s| s.pixels))
 }
@@ -210,33 +256,34 @@ struct Worker {
     grid: AnchorGrid,
     anchors: Vec<BBox>,
     augmenter: Augmenter,
-    seed: u64,
+    options: LoaderOptions,
     order: Order,
     frame: Frame,
     decoder: Decoder,
 }
 
 impl Worker {
-    fn new(set: Arc<TrainingSet>, grid: AnchorGrid, height: u32, width: u32, seed: u64) -> Self {
+    fn new(set: Arc<TrainingSet>, grid: AnchorGrid, options: LoaderOptions) -> Self {
+        let (height, width) = options.input;
         Self {
             set,
             anchors: grid.iter().collect(),
             grid,
-            augmenter: Augmenter::new(height, width),
-            seed,
+            augmenter: Augmenter::new(height, width, &options.augmentation),
+            options,
             order: Order::default(),
             frame: Frame::with_capacity(1 << 20),
             decoder: Decoder::new(),
         }
     }
 
-    /// Reads the image at `position` of the sequence and has `make` turn it into a sample.
+    /// Reads image number `index` and has `make` turn it into a sample.
     fn with_picture(
         &mut self,
-        position: u64,
+        index: usize,
         make: impl FnOnce(&mut Augmenter, &Picture<'_>, &ImageEntry, RiderBox) -> Sample,
     ) -> Result<Sample, String> {
-        let (dataset, image) = self.set.at(self.seed, position, &mut self.order);
+        let (dataset, image) = self.set.image(index);
         let entry = &dataset.images[image];
         let failed = |e: &dyn std::fmt::Display| format!("{}: {e}", entry.path.display());
         read_frame(&entry.path, &mut self.frame).map_err(|e| e.to_string())?;
@@ -252,16 +299,65 @@ impl Worker {
     fn sample(&mut self, position: u64) -> Result<(Sample, Targets), String> {
         // Each sample has a generator of its own: what it becomes does not depend on the
         // number of threads, nor on where training was interrupted.
-        let mut rng = Rng::with_seed(mix(self.seed ^ 0x5a5a, position));
-        let sample = self.with_picture(position, |augmenter, picture, entry, rider_box| {
-            augmenter.augment(picture, entry, rider_box, &mut rng)
-        })?;
-        let targets = assign(&self.grid, &self.anchors, &sample);
+        let mut rng = Rng::with_seed(mix(self.options.seed ^ 0x5a5a, position));
+        let index = self.set.at(self.options.seed, position, &mut self.order);
+        let recipe = &self.options.augmentation;
+        let (mosaics, pastes) = if self.options.composing {
+            (recipe.mosaic_share, recipe.paste_share)
+        } else {
+            (0.0, 0.0)
+        };
+        let mut sample = if mosaics > 0.0 && rng.f32() < mosaics {
+            self.mosaic(index, &mut rng)?
+        } else {
+            self.augmented(index, &mut rng)?
+        };
+        if pastes > 0.0 && rng.f32() < pastes {
+            self.paste_rare(&mut sample, &mut rng)?;
+        }
+        let rule = self.options.assignment;
+        let targets = assign(rule, &self.grid, &self.anchors, &sample);
         Ok((sample, targets))
     }
 
+    fn augmented(&mut self, index: usize, rng: &mut Rng) -> Result<Sample, String> {
+        self.with_picture(index, |augmenter, picture, entry, rider_box| {
+            augmenter.augment(picture, entry, rider_box, rng)
+        })
+    }
+
+    /// The image and three others.
+    fn mosaic(&mut self, index: usize, rng: &mut Rng) -> Result<Sample, String> {
+        let (height, width) = self.options.input;
+        let mut parts = Vec::new();
+        for (i, window) in mosaic_windows(width, height, rng).into_iter().enumerate() {
+            let index = if i == 0 {
+                index
+            } else {
+                rng.usize(..self.set.len())
+            };
+            let part = self.with_picture(index, |augmenter, picture, entry, rider_box| {
+                augmenter.tile(picture, entry, rider_box, &window, rng)
+            })?;
+            parts.push((window, part));
+        }
+        Ok(mosaic(&parts, width as usize))
+    }
+
+    /// Pastes rare objects of another image into `sample`.
+    fn paste_rare(&mut self, sample: &mut Sample, rng: &mut Rng) -> Result<(), String> {
+        let Some(index) = self.set.rare.draw(rng) else {
+            return Ok(());
+        };
+        let donor = self.augmented(index, rng)?;
+        let width = self.options.input.1 as usize;
+        paste(sample, &donor, self.set.rare.classes(), width);
+        Ok(())
+    }
+
     fn letterboxed(&mut self, position: u64) -> Result<Sample, String> {
-        self.with_picture(position, |augmenter, picture, entry, rider_box| {
+        let index = self.set.at(self.options.seed, position, &mut self.order);
+        self.with_picture(index, |augmenter, picture, entry, rider_box| {
             augmenter.letterboxed(picture, entry, rider_box)
         })
     }
@@ -304,7 +400,27 @@ mod tests {
         threads: usize,
         count: usize,
     ) -> Vec<(Vec<u8>, Targets)> {
-        let mut loader = Loader::start(set.clone(), &grid(), (64, 96), 5, first, threads);
+        samples_of(set, &options(first, threads), count)
+    }
+
+    fn options(first: u64, threads: usize) -> LoaderOptions {
+        LoaderOptions {
+            input: (64, 96),
+            seed: 5,
+            first,
+            threads,
+            augmentation: AugmentationRecipe::default(),
+            composing: false,
+            assignment: Assignment::Adaptive,
+        }
+    }
+
+    fn samples_of(
+        set: &Arc<TrainingSet>,
+        options: &LoaderOptions,
+        count: usize,
+    ) -> Vec<(Vec<u8>, Targets)> {
+        let mut loader = Loader::start(set.clone(), &grid(), options);
         let mut next = || {
             let (sample, targets) = loader.next_sample().unwrap();
             (sample.pixels, targets)
@@ -330,6 +446,24 @@ mod tests {
     }
 
     #[test]
+    fn composed_samples_depend_on_the_seed_alone_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let set = set(folder.path());
+        let composed = |first, threads, count| {
+            let mut options = options(first, threads);
+            options.composing = true;
+            options.augmentation.mosaic_share = 0.5;
+            options.augmentation.paste_share = 0.5;
+            samples_of(&set, &options, count)
+        };
+        let whole = composed(0, 1, 20);
+        assert_eq!(composed(7, 3, 13), whole[7..]);
+        let plain = samples(&set, 0, 1, 20);
+        let changed = whole.iter().zip(&plain).filter(|(a, b)| a != b).count();
+        assert!(changed >= 5, "{changed} of 20 samples were composed");
+    }
+
+    #[test]
     fn unreadable_pictures_are_skipped_counted_and_in_the_end_fatal() {
         let folder = tempfile::tempdir().unwrap();
         let set = set(folder.path());
@@ -341,7 +475,7 @@ mod tests {
             .collect();
         let first = set.sets()[0].images[0].path.clone();
         std::fs::write(&first, b"torn").unwrap();
-        let mut loader = Loader::start(set.clone(), &grid(), (64, 96), 5, 0, 2);
+        let mut loader = Loader::start(set.clone(), &grid(), &options(0, 2));
         for _ in 0..16 {
             loader.next_sample().unwrap();
         }
@@ -354,7 +488,7 @@ mod tests {
         paths
             .iter()
             .for_each(|path| std::fs::write(path, b"gone").unwrap());
-        let mut loader = Loader::start(set, &grid(), (64, 96), 5, 0, 2);
+        let mut loader = Loader::start(set, &grid(), &options(0, 2));
         let error = loader.next_sample().unwrap_err();
         assert!(matches!(error, LoaderError::Stopped(_)), "{error}");
     }

@@ -24,7 +24,10 @@ pub fn training(run: &Run) -> Training {
     let hours = run.state.progress.seconds / 3600.0;
     Training {
         command: run.job.command.clone(),
-        pretrained: PRETRAINED.into(),
+        pretrained: match (&run.job.start_from, run.job.recipe.network.pretrained) {
+            (None, false) => "nothing: random weights".into(),
+            _ => PRETRAINED.into(),
+        },
         images_seen: run.state.images_seen,
         hours: (hours * 100.0).round() / 100.0,
         device,

@@ -8,9 +8,12 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tch::{Tensor, no_grad};
+use xtask::quantize::Ranges;
+use xtask::recipe::{RECIPE_FILE, Recipe};
 
 const TENSORS: &str = "checkpoint.safetensors";
 const STATE: &str = "checkpoint.json";
+const BEST: &str = "best.safetensors";
 
 /// Why a checkpoint could not be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +61,16 @@ pub struct State {
     pub batch: u32,
     /// `[height, width]` of the input.
     pub input: [u32; 2],
+    /// The recipe of the run.
+    pub recipe: Recipe,
+    /// Looks at the validation sets so far.
+    pub looks: u32,
+    /// The best of them: step and mAP.
+    pub best: Option<(u64, f64)>,
+    /// Looks since the best one.
+    pub looks_without_gain: u32,
+    /// Ranges to which activations are rounded, once they are.
+    pub ranges: Option<Ranges>,
     /// Tensor file that belongs to this state.
     pub tensors: String,
 }
@@ -94,17 +107,19 @@ pub fn save(
     let mut tensors = Vec::new();
     for (group, map) in groups(model, optimizer) {
         for (name, tensor) in map.iter() {
-            // Written in plain row order whatever the layout in memory.
-            let plain = no_grad(|| tensor.detach().to_device(tch::Device::Cpu).contiguous());
-            tensors.push((format!("{group}/{name}"), plain));
+            tensors.push((format!("{group}/{name}"), plain(tensor)));
         }
     }
     let torch = |source| CheckpointError::Torch {
         path: path.clone(),
         source,
     };
-    Tensor::write_safetensors(&tensors, &path).map_err(torch)?;
-    sync(&path)?;
+    let written = Tensor::write_safetensors(&tensors, &path).map_err(torch);
+    if let Err(error) = written.and_then(|()| sync(&path)) {
+        // Half a file would only keep a full disk full.
+        let _ = std::fs::remove_file(&path);
+        return Err(error);
+    }
     let temporary = folder.join(format!("{STATE}.partial"));
     let text = serde_json::to_string_pretty(&state).unwrap_or_default();
     let file = |path: &Path| {
@@ -119,6 +134,67 @@ pub fn save(
         let _ = std::fs::remove_file(folder.join(old.tensors));
     }
     Ok(())
+}
+
+/// Keeps averaged weights and statistics as the best so far.
+pub fn save_best(
+    folder: &Path,
+    model: &mut Model,
+    optimizer: &Optimizer,
+) -> Result<(), CheckpointError> {
+    let tensors: Vec<(String, Tensor)> = [("average", &optimizer.average)]
+        .into_iter()
+        .chain([("statistic", &model.statistics)])
+        .flat_map(|(group, map)| {
+            map.iter()
+                .map(move |(n, t)| (format!("{group}/{n}"), plain(t)))
+        })
+        .collect();
+    let (temporary, path) = (folder.join(format!("{BEST}.partial")), folder.join(BEST));
+    let torch = |source| CheckpointError::Torch {
+        path: temporary.clone(),
+        source,
+    };
+    let written = Tensor::write_safetensors(&tensors, &temporary).map_err(torch);
+    if let Err(error) = written.and_then(|()| sync(&temporary)) {
+        let _ = std::fs::remove_file(&temporary);
+        return Err(error);
+    }
+    std::fs::rename(&temporary, &path).map_err(|source| CheckpointError::File { path, source })
+}
+
+/// Takes the best weights so far as parameters and as their average.
+pub fn load_best(
+    folder: &Path,
+    model: &mut Model,
+    optimizer: &mut Optimizer,
+) -> Result<(), CheckpointError> {
+    let path = folder.join(BEST);
+    let tensors = Tensor::read_safetensors(&path).map_err(|source| CheckpointError::Torch {
+        path: path.clone(),
+        source,
+    })?;
+    let tensors: BTreeMap<String, Tensor> = tensors.into_iter().collect();
+    let take = |group: &str, map: &mut BTreeMap<String, Tensor>| {
+        for (name, own) in map.iter_mut() {
+            let key = format!("{group}/{name}");
+            let found = tensors.get(&key).filter(|t| t.size() == own.size());
+            let found = found.ok_or_else(|| CheckpointError::Other {
+                path: path.clone(),
+                reason: format!("it lacks {key}"),
+            })?;
+            no_grad(|| own.copy_(found));
+        }
+        Ok(())
+    };
+    take("average", &mut optimizer.average)?;
+    take("average", &mut model.parameters)?;
+    take("statistic", &mut model.statistics)
+}
+
+/// The tensor in plain row order, whatever its layout in memory.
+fn plain(tensor: &Tensor) -> Tensor {
+    no_grad(|| tensor.detach().to_device(tch::Device::Cpu).contiguous())
 }
 
 fn sync(path: &Path) -> Result<(), CheckpointError> {
@@ -142,6 +218,19 @@ fn read_state(folder: &Path) -> Result<State, CheckpointError> {
     })
 }
 
+/// Whether two recipes teach the same. How often a checkpoint is written, how much memory is
+/// used and how often somebody looks may change on the way.
+fn is_same(a: &Recipe, b: &Recipe) -> bool {
+    let taught = |recipe: &Recipe| {
+        let mut recipe = recipe.clone();
+        recipe.schedule.checkpoint_every_s = 1.0;
+        recipe.schedule.cache_mib = None;
+        recipe.evaluation = Default::default();
+        recipe
+    };
+    taught(a) == taught(b)
+}
+
 /// Reads the checkpoint in `folder` into `model` and `optimizer`, which must be of a run with
 /// the same seed, batch and input as `run` says.
 pub fn load(
@@ -161,6 +250,11 @@ pub fn load(
         let (was, is) = (key(&state), key(run));
         return Err(other(format!(
             "it was made with seed, batch and input {was:?}, now {is:?}"
+        )));
+    }
+    if !is_same(&state.recipe, &run.recipe) {
+        return Err(other(format!(
+            "it was made by another recipe, see {RECIPE_FILE} in the same folder"
         )));
     }
     let tensors = Tensor::read_safetensors(&path).map_err(|source| CheckpointError::Torch {
@@ -188,14 +282,15 @@ pub fn load(
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::model::Mode;
+    use crate::model::{Mode, OBJECT_PRIOR};
     use tch::{Device, Kind};
     use xtask::network::detector;
 
     fn fresh(seed: i64) -> (Model, Optimizer) {
         tch::manual_seed(seed);
-        let mut model = Model::new(detector(32, 64), Device::Cpu, Kind::Float);
-        let optimizer = Optimizer::new(&model.parameters);
+        let mut model = Model::new(detector(32, 64), Device::Cpu, Kind::Float, OBJECT_PRIOR);
+        let schedule = Recipe::default().schedule;
+        let optimizer = Optimizer::new(&model.parameters, &schedule);
         model.require_gradients();
         (model, optimizer)
     }
@@ -217,12 +312,18 @@ mod tests {
             progress: Progress {
                 batches: 3,
                 seconds: 1.5,
+                skipped: 0.0,
             },
             optimizer_steps: 3,
             images_seen: 6,
             seed: 1,
             batch: 2,
             input: [32, 64],
+            recipe: Recipe::default(),
+            looks: 0,
+            best: None,
+            looks_without_gain: 0,
+            ranges: None,
             tensors: String::new(),
         }
     }
@@ -261,12 +362,53 @@ mod tests {
             ..state()
         };
         assert!(matches!(load_as(other), Err(CheckpointError::Other { .. })));
+        let mut other = state();
+        other.recipe.loss.gamma = 1.0;
+        assert!(matches!(load_as(other), Err(CheckpointError::Other { .. })));
+        let mut patient = state();
+        patient.recipe.evaluation.patience = 3;
+        patient.recipe.schedule.checkpoint_every_s = 60.0;
+        assert!(load_as(patient).is_ok());
         std::fs::write(folder.path().join(STATE), "{").unwrap();
         assert!(matches!(
             load_as(state()),
             Err(CheckpointError::Other { .. })
         ));
         assert!(!exists(&folder.path().join("elsewhere")));
+    }
+
+    #[test]
+    fn the_best_weights_come_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut model, mut optimizer) = fresh(1);
+        step(&mut model, &mut optimizer, 1);
+        save_best(folder.path(), &mut model, &optimizer).unwrap();
+        let name = "head.scores.weight";
+        let best = optimizer.average[name].copy();
+        for i in 2..5 {
+            step(&mut model, &mut optimizer, i);
+        }
+        let distance = |a: &Tensor| (a - &best).abs().max().double_value(&[]);
+        assert!(distance(&optimizer.average[name]) > 0.0);
+        load_best(folder.path(), &mut model, &mut optimizer).unwrap();
+        assert_eq!(distance(&optimizer.average[name]), 0.0);
+        assert_eq!(distance(&model.parameters[name].detach()), 0.0);
+        let nowhere = folder.path().join("nowhere");
+        assert!(load_best(&nowhere, &mut model, &mut optimizer).is_err());
+    }
+
+    #[test]
+    fn a_checkpoint_that_cannot_be_written_leaves_the_one_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut model, mut optimizer) = fresh(1);
+        save(folder.path(), &mut model, &mut optimizer, state()).unwrap();
+        // A folder where the next file would be stands for a disk that takes no more.
+        std::fs::create_dir(folder.path().join(format!("4-{TENSORS}"))).unwrap();
+        let mut next = state();
+        next.progress.batches = 4;
+        assert!(save(folder.path(), &mut model, &mut optimizer, next).is_err());
+        let found = load(folder.path(), &mut model, &mut optimizer, &state()).unwrap();
+        assert_eq!(found.progress.batches, 3);
     }
 
     #[test]

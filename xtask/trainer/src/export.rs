@@ -1,11 +1,12 @@
 //! Takes the averaged weights out of torch: folded, with the ranges of all activations on
 //! real training images. The rest of the export needs no torch and lives in `xtask`.
 
+use crate::batch::numbers;
 use crate::events::{note, send};
 use crate::model::{Mode, Model};
 use crate::train::Run;
 use std::collections::BTreeMap;
-use tch::{Kind, Tensor, no_grad};
+use tch::{Tensor, no_grad};
 use xtask::export::{Export, export as finish};
 use xtask::network::{Bias, NORM_EPSILON, Op};
 use xtask::quantize::{
@@ -14,9 +15,6 @@ use xtask::quantize::{
 use xtask::training::calibration_pixels;
 
 pub use xtask::export::ExportError;
-
-/// Training images whose activations are looked at.
-const CALIBRATION_IMAGES: usize = 160;
 
 /// Exports the moving average of the run's weights.
 pub fn export(run: &mut Run) -> Result<(), ExportError> {
@@ -38,7 +36,8 @@ pub fn export(run: &mut Run) -> Result<(), ExportError> {
     finish(&export, &mut |event| send(&event))
 }
 
-fn use_average(run: &mut Run) {
+/// Replaces the weights by their moving average.
+pub fn use_average(run: &mut Run) {
     no_grad(|| {
         for (name, parameter) in run.model.parameters.iter_mut() {
             if let Some(average) = run.optimizer.average.get(name) {
@@ -46,21 +45,6 @@ fn use_average(run: &mut Run) {
             }
         }
     });
-}
-
-fn numbers(tensor: &Tensor) -> Vec<f32> {
-    let plain = no_grad(|| {
-        tensor
-            .detach()
-            .to_device(tch::Device::Cpu)
-            .to_kind(Kind::Float)
-            .contiguous()
-            .view(-1)
-    });
-    let mut values = vec![0.0; plain.numel()];
-    let count = values.len();
-    plain.copy_data(&mut values, count);
-    values
 }
 
 /// Weights of every convolution with its batch normalisation folded in.
@@ -101,7 +85,7 @@ pub fn calibrate(run: &Run) -> Result<(Ranges, Vec<u8>), QuantizeError> {
         &grid,
         input,
         run.job.seed,
-        CALIBRATION_IMAGES,
+        run.job.recipe.quantization.calibration_images as usize,
     );
     for pixels in images {
         let shape = [1, 3, i64::from(input.0), i64::from(input.1)];

@@ -3,17 +3,22 @@
 //! Run by `cargo xtask train-and-export` with the path of a job file; prints one event a
 //! line. All that does not need torch lives in `xtask` and in the library.
 
+mod batch;
 mod card;
 mod checkpoint;
 mod device;
+mod error;
 mod events;
 mod export;
 mod fake_quant;
+mod look;
 mod loss;
 mod memory;
+mod meter;
 mod model;
 mod optimizer;
 mod schedule;
+mod setup;
 mod start;
 mod train;
 
@@ -28,11 +33,11 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     match TrainJob::read(path.as_ref())
-        .map_err(train::TrainError::from)
-        .and_then(train::run)
+        .map_err(error::TrainError::from)
+        .and_then(setup::run)
     {
-        Ok(train::Outcome::Exported) => ExitCode::SUCCESS,
-        Ok(train::Outcome::Interrupted) => ExitCode::from(130),
+        Ok(setup::Outcome::Finished) => ExitCode::SUCCESS,
+        Ok(setup::Outcome::Interrupted) => ExitCode::from(130),
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE

@@ -9,10 +9,6 @@ use xtask::network::{Activation, Bias, Conv, INPUT, NORM_EPSILON, Network, Op, P
 /// How far running statistics move per step towards the batch's.
 const NORM_MOMENTUM: f64 = 0.03;
 
-/// Prior probability of an object at an anchor: the score biases start at its logit, so that
-/// the many background anchors do not swamp the first steps.
-const OBJECT_PRIOR: f64 = 0.01;
-
 /// What the body's weights are read from.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
@@ -50,6 +46,10 @@ pub struct Model {
     compute: Kind,
 }
 
+/// Prior of a score where nobody says otherwise.
+#[cfg(test)]
+pub const OBJECT_PRIOR: f64 = 0.01;
+
 /// Logits and box codes of a batch, anchors in the grid's order.
 pub struct Outputs {
     /// `[batch, anchors, classes]`.
@@ -79,8 +79,9 @@ pub fn channels_last(tensor: &Tensor) -> Tensor {
 }
 
 impl Model {
-    /// A network with random weights.
-    pub fn new(network: Network, device: Device, compute: Kind) -> Self {
+    /// A network with random weights, whose every score is `object_prior` at first: so that
+    /// the many background anchors do not swamp the first steps.
+    pub fn new(network: Network, device: Device, compute: Kind, object_prior: f64) -> Self {
         let (parameters, statistics) = (BTreeMap::new(), BTreeMap::new());
         let mut model = Self {
             network,
@@ -92,7 +93,7 @@ impl Model {
         };
         let convs: Vec<Conv> = model.convs().cloned().collect();
         for conv in &convs {
-            model.initialise(conv);
+            model.initialise(conv, object_prior);
         }
         model
     }
@@ -107,7 +108,7 @@ impl Model {
             })
     }
 
-    fn initialise(&mut self, conv: &Conv) {
+    fn initialise(&mut self, conv: &Conv, object_prior: f64) {
         let options = (Kind::Float, self.device);
         let n = conv.outputs as i64;
         let (k, fan) = (conv.kernel as i64, (conv.inputs / conv.groups) as i64);
@@ -133,7 +134,7 @@ impl Model {
             }
             Bias::Plain(bias) => {
                 let prior = if bias.contains("scores") {
-                    -((1.0 - OBJECT_PRIOR) / OBJECT_PRIOR).ln()
+                    -((1.0 - object_prior) / object_prior).ln()
                 } else {
                     0.0
                 };
@@ -178,6 +179,11 @@ impl Model {
     /// The network.
     pub fn network(&self) -> &Network {
         &self.network
+    }
+
+    /// From here on convolutions compute in this kind of number.
+    pub fn compute_in(&mut self, kind: Kind) {
+        self.compute = kind;
     }
 
     /// The device.

@@ -3,21 +3,11 @@
 
 use std::collections::BTreeMap;
 use tch::{Tensor, no_grad};
+use xtask::recipe::ScheduleRecipe;
 
 const BETA1: f64 = 0.9;
 const BETA2: f64 = 0.999;
 const EPSILON: f64 = 1e-8;
-const WEIGHT_DECAY: f64 = 0.02;
-
-/// The pretrained body learns more slowly than the new layers.
-const BODY_RATE: f64 = 0.5;
-
-/// Gradients longer than this are shortened.
-const GRADIENT_NORM_MAX: f64 = 10.0;
-
-/// Decay of the weights' moving average, once it has run in.
-const AVERAGE_DECAY: f64 = 0.998;
-
 /// State of the optimiser, by parameter name.
 pub struct Optimizer {
     /// Moving averages of gradients.
@@ -28,11 +18,12 @@ pub struct Optimizer {
     pub average: BTreeMap<String, Tensor>,
     /// Steps taken.
     pub steps: u64,
+    recipe: ScheduleRecipe,
 }
 
 impl Optimizer {
     /// A fresh state for `parameters`.
-    pub fn new(parameters: &BTreeMap<String, Tensor>) -> Self {
+    pub fn new(parameters: &BTreeMap<String, Tensor>, recipe: &ScheduleRecipe) -> Self {
         let zeros = || {
             parameters
                 .iter()
@@ -48,6 +39,7 @@ impl Optimizer {
             second: zeros(),
             average: copies,
             steps: 0,
+            recipe: recipe.clone(),
         }
     }
 
@@ -67,7 +59,7 @@ impl Optimizer {
                 .double_value(&[]);
             if norm.is_finite() {
                 self.steps += 1;
-                let scale = (GRADIENT_NORM_MAX / norm.max(1e-12)).min(1.0);
+                let scale = (self.recipe.gradient_norm_max / norm.max(1e-12)).min(1.0);
                 for (name, parameter) in parameters.iter_mut() {
                     self.update(name, parameter, rate, scale);
                 }
@@ -75,6 +67,19 @@ impl Optimizer {
             parameters.values_mut().for_each(Tensor::zero_grad);
             norm
         })
+    }
+
+    /// Exchanges the parameters and their moving average.
+    pub fn swap_average(&mut self, parameters: &mut BTreeMap<String, Tensor>) {
+        no_grad(|| {
+            for (name, parameter) in parameters.iter_mut() {
+                if let Some(average) = self.average.get_mut(name) {
+                    let own = parameter.detach().copy();
+                    parameter.copy_(average);
+                    average.copy_(&own);
+                }
+            }
+        });
     }
 
     fn update(&mut self, name: &str, parameter: &mut Tensor, rate: f64, scale: f64) {
@@ -91,7 +96,7 @@ impl Optimizer {
         }
         let gradient = gradient * scale;
         let rate = if name.starts_with('_') {
-            rate * BODY_RATE
+            rate * self.recipe.body_rate
         } else {
             rate
         };
@@ -106,12 +111,32 @@ impl Optimizer {
         let root = second.sqrt() * (1.0 / (1.0 - BETA2.powi(steps)).sqrt()) + EPSILON;
         // Norms and biases have one dimension; shrinking them helps nobody.
         if parameter.dim() > 1 {
-            let _ = parameter.g_mul_scalar_(1.0 - rate * WEIGHT_DECAY);
+            let _ = parameter.g_mul_scalar_(1.0 - rate * self.recipe.weight_decay);
         }
         let _ = parameter.g_sub_(&((&*first / root) * corrected));
-        let decay = AVERAGE_DECAY.min((1.0 + f64::from(steps)) / (10.0 + f64::from(steps)));
+        let decay = self.recipe.average_decay;
+        let decay = decay.min((1.0 + f64::from(steps)) / (10.0 + f64::from(steps)));
         let _ = average
             .g_mul_scalar_(decay)
             .g_add_(&(&*parameter * (1.0 - decay)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::{Device, Kind};
+
+    #[test]
+    fn swapping_the_average_twice_changes_nothing() {
+        let options = (Kind::Float, Device::Cpu);
+        let mut parameters = BTreeMap::from([("a".to_string(), Tensor::ones([3], options))]);
+        let mut optimizer = Optimizer::new(&parameters, &ScheduleRecipe::default());
+        let sum = |p: &BTreeMap<String, Tensor>| p["a"].sum(Kind::Float).double_value(&[]);
+        let _ = parameters.get_mut("a").map(|p| p.fill_(5.0));
+        optimizer.swap_average(&mut parameters);
+        assert_eq!(sum(&parameters), 3.0);
+        optimizer.swap_average(&mut parameters);
+        assert_eq!(sum(&parameters), 15.0);
     }
 }

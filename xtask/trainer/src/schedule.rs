@@ -1,12 +1,7 @@
 //! How far a run has come, and the learning rate that belongs there.
 
 use serde::{Deserialize, Serialize};
-
-/// Steps over which the rate rises from 0.
-const WARM_UP_STEPS: f64 = 150.0;
-
-/// The rate ends at this share of its peak.
-const FINAL_SHARE: f64 = 0.01;
+use xtask::recipe::ScheduleRecipe;
 
 /// What ends the training.
 #[derive(Clone, Copy, Debug)]
@@ -24,11 +19,18 @@ pub struct Progress {
     pub batches: u64,
     /// Seconds of training.
     pub seconds: f64,
+    /// Share of the budget that was left out because nothing got better any more.
+    #[serde(default)]
+    pub skipped: f64,
 }
 
 impl Budget {
-    /// Share of the budget that is used, `0..=1`.
+    /// Share of the budget that is used or left out, `0..=1`.
     pub fn share(&self, progress: &Progress) -> f64 {
+        (self.used(progress) + progress.skipped).min(1.0)
+    }
+
+    fn used(&self, progress: &Progress) -> f64 {
         let steps = self
             .steps
             .map_or(0.0, |steps| progress.batches as f64 / steps.max(1) as f64);
@@ -58,10 +60,12 @@ impl Budget {
 }
 
 /// The learning rate: a short warm-up, then half a cosine down.
-pub fn rate(peak: f64, budget: &Budget, progress: &Progress) -> f64 {
-    let warm = ((progress.batches as f64 + 1.0) / WARM_UP_STEPS).min(1.0);
+pub fn rate(schedule: &ScheduleRecipe, budget: &Budget, progress: &Progress) -> f64 {
+    let warm_up = f64::from(schedule.warm_up_steps.max(1));
+    let warm = ((progress.batches as f64 + 1.0) / warm_up).min(1.0);
     let cosine = 0.5 * (1.0 + (std::f64::consts::PI * budget.share(progress)).cos());
-    peak * warm * (FINAL_SHARE + (1.0 - FINAL_SHARE) * cosine)
+    let end = schedule.learning_rate_end;
+    schedule.learning_rate * warm * (end + (1.0 - end) * cosine)
 }
 
 #[cfg(test)]
@@ -77,30 +81,39 @@ mod tests {
         assert_eq!(
             budget.share(&Progress {
                 batches: 50,
-                seconds: 100.0
+                seconds: 100.0,
+                skipped: 0.0
             }),
             0.5
         );
         assert_eq!(
             budget.share(&Progress {
                 batches: 10,
-                seconds: 900.0
+                seconds: 900.0,
+                skipped: 0.0
             }),
             0.9
         );
         assert_eq!(
             budget.share(&Progress {
                 batches: 200,
-                seconds: 0.0
+                seconds: 0.0,
+                skipped: 0.0
             }),
             1.0
         );
         let half = Progress {
             batches: 50,
             seconds: 100.0,
+            skipped: 0.0,
         };
         assert_eq!(budget.steps_expected(&half), 100);
         assert_eq!(budget.seconds_left(&half), 100.0);
+        let stopped_early = Progress {
+            skipped: 0.25,
+            ..half
+        };
+        assert_eq!(budget.share(&stopped_early), 0.75);
     }
 
     #[test]
@@ -110,14 +123,15 @@ mod tests {
             seconds: None,
         };
         let at = |batches| {
-            rate(
-                1.0,
-                &budget,
-                &Progress {
-                    batches,
-                    seconds: 0.0,
-                },
-            )
+            let progress = Progress {
+                batches,
+                ..Progress::default()
+            };
+            let schedule = ScheduleRecipe {
+                learning_rate: 1.0,
+                ..ScheduleRecipe::default()
+            };
+            rate(&schedule, &budget, &progress)
         };
         assert!(at(0) < 0.01 && at(200) > 0.99 && at(5000) < 0.52 && at(10_000) < 0.011);
     }

@@ -109,6 +109,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::export::folded;
+    use crate::model::OBJECT_PRIOR;
     use tch::Device;
     use xtask::network::detector;
 
@@ -121,7 +122,7 @@ mod tests {
     /// A network whose normalisations all differ, as those of a trained one do.
     fn trained(seed: i64) -> Model {
         tch::manual_seed(seed);
-        let mut model = Model::new(detector(64, 96), Device::Cpu, Kind::Float);
+        let mut model = Model::new(detector(64, 96), Device::Cpu, Kind::Float, OBJECT_PRIOR);
         for (name, parameter) in model.parameters.iter_mut() {
             if name.ends_with("norm.weight") || name.contains("_bn") && name.ends_with(".weight") {
                 *parameter = parameter.rand_like() + 0.5;
@@ -140,7 +141,7 @@ mod tests {
     fn the_finished_model_goes_on_where_it_ended() {
         let old = trained(1);
         tch::manual_seed(2);
-        let mut new = Model::new(detector(64, 96), Device::Cpu, Kind::Float);
+        let mut new = Model::new(detector(64, 96), Device::Cpu, Kind::Float, OBJECT_PRIOR);
         let pixels = Tensor::randint(256, [4, 3, 64, 96], (Kind::Uint8, Device::Cpu));
         let expected = outputs(&old, &pixels, Mode::Infer);
         let far = |found: Tensor| (found - &expected).abs().max().double_value(&[]);
@@ -156,7 +157,7 @@ mod tests {
     #[test]
     fn kernels_keep_the_length_of_a_fresh_network() {
         let old = trained(3);
-        let mut new = Model::new(detector(64, 96), Device::Cpu, Kind::Float);
+        let mut new = Model::new(detector(64, 96), Device::Cpu, Kind::Float, OBJECT_PRIOR);
         let name = "head.scores0.pointwise.weight";
         let fresh = length(&new.parameters[name]);
         let pixels = Tensor::randint(256, [4, 3, 64, 96], (Kind::Uint8, Device::Cpu));

@@ -1,104 +1,31 @@
-//! A run from its job to the exported model.
+//! The training proper: step after step until the budget is used up.
 
-use crate::checkpoint::{self, CheckpointError, State};
-use crate::device::DeviceError;
-use crate::events::{note, send};
+use crate::batch::Batch;
+use crate::checkpoint::{self, State};
+use crate::error::TrainError;
+use crate::events::note;
 use crate::export::{self, ExportError};
 use crate::fake_quant::FakeQuant;
+use crate::look::look;
 use crate::loss::Loss;
-use crate::model::{Mode, Model, ModelError};
+use crate::meter::{Meter, Step};
+use crate::model::{Mode, Model};
 use crate::optimizer::Optimizer;
-use crate::schedule::{Budget, Progress, rate};
-use lookout::model::VerifiedModel;
-use std::path::{Path, PathBuf};
+use crate::schedule::{Budget, rate};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
-use tch::{Kind, Tensor};
-use xtask::dataset::{Dataset, DatasetError, LoadOptions, Split};
-use xtask::network::detector;
-use xtask::onnx::read_int8;
-use xtask::train_job::{JobError, TrainEvent, TrainJob};
-use xtask::training::{Loader, LoaderError, Targets, TrainingSet, calibration_pixels};
+use std::time::Instant;
+use tch::Kind;
+use xtask::train_job::TrainJob;
+use xtask::training::{
+    DynamicAssigner, Loader, LoaderOptions, TrainingSet, Validation, class_weights,
+};
 
-const BATCH: u32 = 16;
-const RATE: f64 = 1e-3;
-const GAMMA: f64 = 2.0;
+/// Passes over the images where nobody sets a limit.
 const EPOCHS: u32 = 30;
 
-/// From this share of the budget on, training sees what the rounding to integers does. The
-/// learning rate has fallen far by then, and rounding makes a step slower.
-const FAKE_QUANT_FROM: f64 = 0.8;
-
-/// Time between checkpoints.
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(180);
-
-/// Steps over which the reported loss is smoothed.
-const SMOOTHING_STEPS: f64 = 20.0;
-
-/// So many steps in a row without a finite gradient mean that the run has diverged.
-const BAD_STEPS_MAX: u32 = 20;
-
-/// How a run ended.
-pub enum Outcome {
-    /// The model is in place.
-    Exported,
-    /// A signal stopped it; the checkpoint is written.
-    Interrupted,
-}
-
-/// Why a run failed.
-#[derive(Debug, thiserror::Error)]
-pub enum TrainError {
-    /// The job is unusable.
-    #[error(transparent)]
-    Job(#[from] JobError),
-    /// A data set is unusable.
-    #[error(transparent)]
-    Dataset(#[from] DatasetError),
-    /// The pictures cannot be read.
-    #[error(transparent)]
-    Loader(#[from] LoaderError),
-    /// The device is not there.
-    #[error(transparent)]
-    Device(#[from] DeviceError),
-    /// The network cannot be made.
-    #[error(transparent)]
-    Model(#[from] ModelError),
-    /// The model to start from is unusable.
-    #[error("--start-from: {0}")]
-    Start(#[from] lookout::model::ModelError),
-    /// The model to start from is of another kind.
-    #[error("--start-from: {0}")]
-    StartWeights(#[from] xtask::onnx::OnnxError),
-    /// A checkpoint cannot be written or read.
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
-    /// The model cannot be exported.
-    #[error(transparent)]
-    Export(#[from] ExportError),
-    /// The work folder cannot be made or written.
-    #[error("{path}: {source}")]
-    Work {
-        /// The folder.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// There is nothing to learn from.
-    #[error(
-        "the data sets hold no usable training image; see the notes above for what was skipped"
-    )]
-    NoImages,
-    /// The numbers exploded.
-    #[error(
-        "{BAD_STEPS_MAX} steps in a row without a finite gradient: the run has diverged; go on from the last checkpoint with a smaller --learning-rate"
-    )]
-    Diverged,
-    /// The signals that stop a run cannot be caught.
-    #[error("signal handler: {0}")]
-    Signal(std::io::Error),
-}
+/// A look is better than the best before it when its mAP is higher by so much.
+const GAIN_MIN: f64 = 1e-4;
 
 /// All that a run consists of.
 pub struct Run {
@@ -114,109 +41,15 @@ pub struct Run {
     pub state: State,
 }
 
-/// Trains and exports.
-pub fn run(job: TrainJob) -> Result<Outcome, TrainError> {
-    let stop = stop_flag()?;
-    let device = crate::device::choose(job.device)?;
-    tch::manual_seed(job.seed as i64);
-    let work = job.work.clone();
-    std::fs::create_dir_all(&work)
-        .and_then(|()| crate::events::log_to(&work))
-        .map_err(|source| TrainError::Work { path: work, source })?;
-    let mut sets = Vec::new();
-    for dir in &job.data {
-        let set = Dataset::load(dir, Split::Train, LoadOptions::TRAINING)?;
-        set.summary().lines().for_each(note);
-        sets.push(set);
-    }
-    let set = Arc::new(TrainingSet::new(sets));
-    if set.is_empty() {
-        return Err(TrainError::NoImages);
-    }
-    let network = detector(job.input_height as usize, job.input_width as usize);
-    let mut model = Model::new(network, device, Kind::Float);
-    match &job.start_from {
-        Some(dir) => start_from(dir, &mut model, &set, &job)?,
-        None => drop(model.load_pretrained(&job.pretrained)?),
-    }
-    let mut optimizer = Optimizer::new(&model.parameters);
-    let state = State {
-        progress: Progress::default(),
-        optimizer_steps: 0,
-        images_seen: 0,
-        seed: job.seed,
-        batch: job.batch.unwrap_or(BATCH),
-        input: [job.input_height, job.input_width],
-        tensors: String::new(),
-    };
-    let state = if job.resume && checkpoint::exists(&job.work) {
-        let state = checkpoint::load(&job.work, &mut model, &mut optimizer, &state)?;
-        note(format!("going on after {} batches", state.progress.batches));
-        state
-    } else {
-        if job.resume {
-            note(format!(
-                "no checkpoint in {}: starting anew",
-                job.work.display()
-            ));
-        }
-        state
-    };
-    model.require_gradients();
-    let mut run = Run {
-        job,
-        model,
-        optimizer,
-        set,
-        state,
-    };
-    if !run.train(&stop)? {
-        return Ok(Outcome::Interrupted);
-    }
-    // The checkpoint is whole: from here on the first signal already ends the process.
-    stop.store(true, Ordering::Relaxed);
-    export::export(&mut run)?;
-    Ok(Outcome::Exported)
-}
-
-/// Images on which the normalisations of a finished model are measured.
-const START_IMAGES: usize = 48;
-
-fn start_from(
-    dir: &Path,
-    model: &mut Model,
-    set: &Arc<TrainingSet>,
-    job: &TrainJob,
-) -> Result<(), TrainError> {
-    // Fresh kernels give the lengths.
-    model.load_pretrained(&job.pretrained)?;
-    let finished = VerifiedModel::read(dir)?;
-    let weights = read_int8(&finished.onnx, model.network())?;
-    let (height, width) = (job.input_height, job.input_width);
-    let grid = model.network().anchor_grid();
-    let images = calibration_pixels(set.clone(), &grid, (height, width), job.seed, START_IMAGES);
-    let shape = [3, i64::from(height), i64::from(width)];
-    let images: Vec<_> = images
-        .map(|pixels| Tensor::from_slice(&pixels).reshape(shape))
-        .collect();
-    if images.is_empty() {
-        return Err(TrainError::NoImages);
-    }
-    crate::start::take_over(model, &weights, &Tensor::stack(&images, 0));
-    note(format!("starting from {}", dir.display()));
-    Ok(())
-}
-
-/// A flag that SIGINT and SIGTERM raise; a second signal ends the process at once.
-fn stop_flag() -> Result<Arc<AtomicBool>, TrainError> {
-    use signal_hook::consts::{SIGINT, SIGTERM};
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        signal_hook::flag::register_conditional_shutdown(signal, 130, stop.clone())
-            .and_then(|_| signal_hook::flag::register(signal, stop.clone()))
-            .map_err(TrainError::Signal)?;
-    }
-    Ok(stop)
+/// What the loop holds beside the run.
+struct Tools {
+    budget: Budget,
+    loader: Loader,
+    composing: bool,
+    loss: Loss,
+    assigner: DynamicAssigner,
+    meter: Meter,
+    validation: Validation,
 }
 
 impl Run {
@@ -231,99 +64,213 @@ impl Run {
     }
 
     /// Trains until the budget is used up. Returns false when `stop` was raised before.
-    fn train(&mut self, stop: &AtomicBool) -> Result<bool, TrainError> {
+    pub fn train(&mut self, stop: &AtomicBool) -> Result<bool, TrainError> {
         let budget = self.budget();
         if budget.share(&self.state.progress) >= 1.0 {
-            note("the training budget is used up: exporting");
+            note("the training budget is used up");
             return Ok(true);
         }
-        let grid = self.model.network().anchor_grid();
-        let anchors: Vec<_> = grid.iter().collect();
-        let weights = self.job.class_weights.unwrap_or([1.0; 8]);
-        let gamma = self.job.gamma.unwrap_or(GAMMA);
-        let loss = Loss::new(
-            &anchors,
-            weights,
-            gamma,
-            self.job.box_loss,
-            self.model.device(),
-        );
-        let input = (self.job.input_height, self.job.input_width);
-        let threads = std::thread::available_parallelism().map_or(2, |n| n.get());
-        let seen = self.state.images_seen;
-        let mut loader =
-            Loader::start(self.set.clone(), &grid, input, self.job.seed, seen, threads);
-        let mut meter = Meter::new(self.state.progress);
+        let mut tools = self.tools(budget)?;
         let mut saved = Instant::now();
-        let mut bad_steps = 0;
         while budget.share(&self.state.progress) < 1.0 {
             if stop.load(Ordering::Relaxed) {
                 self.save()?;
                 note("stopped; the checkpoint is written, go on with --resume");
                 return Ok(false);
             }
-            if self.model.fake_quant.is_none()
-                && budget.share(&self.state.progress) >= FAKE_QUANT_FROM
-            {
-                note("training goes on with rounded weights and activations");
-                let (ranges, _) = export::calibrate(self).map_err(ExportError::from)?;
-                self.model.fake_quant = Some(FakeQuant::new(ranges));
-            }
+            self.enter_phase(&mut tools)?;
             let begin = Instant::now();
-            let waited = loader.ready() == 0;
-            let peak = self.job.learning_rate.unwrap_or(RATE);
-            let rate = rate(peak, &budget, &self.state.progress);
-            let (class, boxes, norm) = self.step(&mut loader, &loss, rate)?;
-            bad_steps = if norm.is_finite() { 0 } else { bad_steps + 1 };
-            if bad_steps >= BAD_STEPS_MAX {
-                return Err(TrainError::Diverged);
-            }
+            let step = self.step(&mut tools)?;
             self.state.progress.batches += 1;
             self.state.progress.seconds += begin.elapsed().as_secs_f64();
-            meter.add(class, boxes, waited);
-            meter.report(&budget, &self.state);
-            if saved.elapsed() >= CHECKPOINT_EVERY {
+            tools.meter.add(&step);
+            let (progress, batch) = (&self.state.progress, self.state.batch);
+            tools.meter.report(&budget, progress, batch, step.rate);
+            self.look_if_due(&mut tools, stop)?;
+            if saved.elapsed().as_secs_f64() >= self.state.recipe.schedule.checkpoint_every_s {
                 self.save()?;
                 saved = Instant::now();
             }
         }
         self.save()?;
-        note(meter.waiting());
-        if loader.failures() > 0 {
+        note(tools.meter.waiting(&self.state.progress));
+        if tools.loader.failures() > 0 {
             note(format!(
                 "{} pictures could not be read and were skipped",
-                loader.failures()
+                tools.loader.failures()
             ));
         }
         Ok(true)
     }
 
-    /// One optimiser step; returns class loss, box loss and the gradients' norm.
-    fn step(
-        &mut self,
-        loader: &mut Loader,
-        loss: &Loss,
-        rate: f64,
-    ) -> Result<(f64, f64, f64), TrainError> {
-        let (pixels, targets) = self.batch(loader)?;
-        let input = self.model.normalise(&pixels);
-        let outputs = self.model.forward(input, Mode::Train, |_, _| {});
-        let parts = loss.of(&outputs, &targets);
-        parts.total.backward();
-        let norm = self.optimizer.step(&mut self.model.parameters, rate);
-        Ok((parts.class, parts.boxes, norm))
+    /// Makes some steps and writes a checkpoint, as a run does that is interrupted then.
+    #[cfg(test)]
+    pub fn train_steps(&mut self, count: u64) -> Result<(), TrainError> {
+        let mut tools = self.tools(self.budget())?;
+        for _ in 0..count {
+            self.enter_phase(&mut tools)?;
+            self.step(&mut tools)?;
+            self.state.progress.batches += 1;
+            self.look_if_due(&mut tools, &AtomicBool::new(false))?;
+        }
+        self.save()
     }
 
-    fn batch(&mut self, loader: &mut Loader) -> Result<(Tensor, Vec<Targets>), TrainError> {
-        let [height, width] = self.state.input.map(i64::from);
-        let (mut pixels, mut targets) = (Vec::new(), Vec::new());
-        for _ in 0..self.state.batch {
-            let (sample, target) = loader.next_sample()?;
-            pixels.push(Tensor::from_slice(&sample.pixels).reshape([3, height, width]));
-            targets.push(target);
+    fn tools(&self, budget: Budget) -> Result<Tools, TrainError> {
+        let grid = self.model.network().anchor_grid();
+        let anchors: Vec<_> = grid.iter().collect();
+        let recipe = &self.job.recipe;
+        let weights = class_weights(&recipe.loss.class_weights, &self.set.boxes_by_class());
+        let composing = self.composes(&budget);
+        let looked_at = match recipe.evaluation.times {
+            0 => Validation::new(&[], 0)?,
+            _ => Validation::new(&self.job.data, recipe.evaluation.images_max as usize)?,
+        };
+        Ok(Tools {
+            budget,
+            loader: self.loader(composing),
+            composing,
+            loss: Loss::new(&anchors, weights, &recipe.loss, self.model.device()),
+            assigner: DynamicAssigner::new(&grid),
+            meter: Meter::new(self.state.progress),
+            validation: looked_at,
+        })
+    }
+
+    /// Whether samples are put together from several images at this point.
+    fn composes(&self, budget: &Budget) -> bool {
+        let recipe = &self.job.recipe.augmentation;
+        recipe.mosaic_share.max(recipe.paste_share) > 0.0
+            && budget.share(&self.state.progress) < recipe.compose_until
+    }
+
+    /// A loader that begins with the next sample of the sequence.
+    fn loader(&self, composing: bool) -> Loader {
+        let options = LoaderOptions {
+            input: (self.job.input_height, self.job.input_width),
+            seed: self.job.seed,
+            first: self.state.images_seen,
+            threads: std::thread::available_parallelism().map_or(2, |n| n.get()),
+            augmentation: self.job.recipe.augmentation.clone(),
+            composing,
+            assignment: self.job.recipe.loss.assignment,
+        };
+        let grid = self.model.network().anchor_grid();
+        Loader::start(self.set.clone(), &grid, &options)
+    }
+
+    /// Does what comes with the share of the budget that is used by now.
+    fn enter_phase(&mut self, tools: &mut Tools) -> Result<(), TrainError> {
+        let composing = self.composes(&tools.budget);
+        if composing != tools.composing {
+            note("training goes on with single images");
+            tools.composing = composing;
+            tools.loader = self.loader(composing);
         }
+        let share = tools.budget.share(&self.state.progress);
+        let from = self.job.recipe.quantization.from;
+        if self.model.fake_quant.is_none() && from < 1.0 && share >= from {
+            note("training goes on with rounded weights and activations");
+            let (ranges, _) = export::calibrate(self).map_err(ExportError::from)?;
+            self.state.ranges = Some(ranges.clone());
+            // Rounding to integers needs more digits than 16-bit floats have.
+            self.model.compute_in(Kind::Float);
+            self.model.fake_quant = Some(FakeQuant::new(ranges));
+        }
+        Ok(())
+    }
+
+    /// One optimiser step.
+    fn step(&mut self, tools: &mut Tools) -> Result<Step, TrainError> {
+        let rate = rate(
+            &self.job.recipe.schedule,
+            &tools.budget,
+            &self.state.progress,
+        );
+        let begin = Instant::now();
+        let first = self.state.images_seen;
+        let mut batch = Batch::next(&mut tools.loader, self.state.batch, self.state.input)?;
+        let waited_s = begin.elapsed().as_secs_f64();
         self.state.images_seen += u64::from(self.state.batch);
-        Ok((Tensor::stack(&pixels, 0), targets))
+        let input = self.model.normalise(&batch.pixels);
+        let outputs = self.model.forward(input, Mode::Train, |_, _| {});
+        batch.assign(self.job.recipe.loss.assignment, &tools.assigner, &outputs);
+        let parts = tools.loss.of(&outputs, batch.targets());
+        if !(parts.class + parts.boxes).is_finite() {
+            return Err(self.diverged("loss", &batch, first));
+        }
+        parts.total.backward();
+        let norm = self.optimizer.step(&mut self.model.parameters, rate);
+        if !norm.is_finite() {
+            return Err(self.diverged("gradient", &batch, first));
+        }
+        Ok(Step {
+            class: parts.class,
+            boxes: parts.boxes,
+            norm,
+            rate,
+            waited_s,
+        })
+    }
+
+    /// The error of a step whose numbers exploded; the batch is kept.
+    fn diverged(&self, what: &'static str, batch: &Batch, first: u64) -> TrainError {
+        let batch = match batch.keep(&self.job.work, first) {
+            Some(path) => format!("The batch that caused it is in {}", path.display()),
+            None => "The batch that caused it could not be kept".into(),
+        };
+        TrainError::Diverged {
+            step: self.state.progress.batches + 1,
+            what,
+            batch,
+        }
+    }
+
+    /// Looks at the validation sets where it is time, and stops early where nothing has
+    /// become better for long.
+    fn look_if_due(&mut self, tools: &mut Tools, stop: &AtomicBool) -> Result<(), TrainError> {
+        let recipe = self.job.recipe.evaluation.clone();
+        let share = tools.budget.share(&self.state.progress);
+        let due = (share * f64::from(recipe.times)) as u32;
+        if tools.validation.is_empty() || due <= self.state.looks || share >= 1.0 {
+            return Ok(());
+        }
+        let step = self.state.progress.batches;
+        let (model, optimizer) = (&mut self.model, &mut self.optimizer);
+        let Some(look) = look(model, optimizer, &tools.validation, step, stop) else {
+            return Ok(());
+        };
+        self.state.looks = due;
+        let map = look.metrics.map;
+        if self
+            .state
+            .best
+            .is_none_or(|(_, best)| map > best + GAIN_MIN)
+        {
+            self.state.best = Some((step, map));
+            self.state.looks_without_gain = 0;
+            checkpoint::save_best(&self.job.work, &mut self.model, &self.optimizer)?;
+        } else {
+            self.state.looks_without_gain += 1;
+        }
+        let from = self.job.recipe.quantization.from;
+        let patience = recipe.patience;
+        if patience > 0 && self.state.looks_without_gain >= patience && share < from {
+            self.stop_early(from - share)?;
+        }
+        Ok(())
+    }
+
+    /// Goes back to the best weights and on to the last part of the training.
+    fn stop_early(&mut self, skipped: f64) -> Result<(), TrainError> {
+        let (step, map) = self.state.best.unwrap_or_default();
+        note(format!(
+            "nothing has become better since step {step} (mAP {map:.4}): its weights are taken"
+        ));
+        checkpoint::load_best(&self.job.work, &mut self.model, &mut self.optimizer)?;
+        self.state.progress.skipped += skipped;
+        self.state.looks_without_gain = 0;
+        Ok(())
     }
 
     fn save(&mut self) -> Result<(), TrainError> {
@@ -331,69 +278,5 @@ impl Run {
         let state = self.state.clone();
         checkpoint::save(&self.job.work, &mut self.model, &mut self.optimizer, state)?;
         Ok(())
-    }
-}
-
-/// Smooths what is reported.
-struct Meter {
-    start: Instant,
-    begun: Progress,
-    reported: Option<Instant>,
-    steps: f64,
-    class: f64,
-    boxes: f64,
-    waits: u64,
-}
-
-impl Meter {
-    fn new(begun: Progress) -> Self {
-        let start = Instant::now();
-        Self {
-            start,
-            begun,
-            reported: None,
-            steps: 0.0,
-            class: 0.0,
-            boxes: 0.0,
-            waits: 0,
-        }
-    }
-
-    fn add(&mut self, class: f64, boxes: f64, waited: bool) {
-        self.steps += 1.0;
-        let share = 1.0 / self.steps.min(SMOOTHING_STEPS);
-        self.class += (class - self.class) * share;
-        self.boxes += (boxes - self.boxes) * share;
-        self.waits += u64::from(waited);
-    }
-
-    /// At most one event a second.
-    fn report(&mut self, budget: &Budget, state: &State) {
-        if self
-            .reported
-            .is_some_and(|at| at.elapsed() < Duration::from_secs(1))
-        {
-            return;
-        }
-        self.reported = Some(Instant::now());
-        let seconds = (state.progress.seconds - self.begun.seconds).max(1e-9);
-        let batches = state.progress.batches - self.begun.batches;
-        send(&TrainEvent::Step {
-            step: state.progress.batches,
-            steps: budget.steps_expected(&state.progress),
-            loss: self.class + self.boxes,
-            loss_class: self.class,
-            loss_box: self.boxes,
-            images_per_s: (batches * u64::from(state.batch)) as f64 / seconds,
-            elapsed_s: self.start.elapsed().as_secs_f64(),
-            remaining_s: budget.seconds_left(&state.progress),
-        });
-    }
-
-    fn waiting(&self) -> String {
-        format!(
-            "{} of {} steps began with no sample ready",
-            self.waits, self.steps
-        )
     }
 }

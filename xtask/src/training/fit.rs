@@ -1,0 +1,62 @@
+//! What a recipe leaves to the data: sizes of anchors, weights of classes.
+
+use super::loader::TrainingSet;
+use crate::recipe::ClassWeights;
+use lookout::class::ObjectClass;
+use lookout::letterbox::Letterbox;
+
+/// Anchors of each level.
+const SHAPES: usize = 3;
+
+/// Objects thinner than this at the network's input are not learnt, so no anchor is for them.
+const SIDE_PIXELS_MIN: f32 = 2.5;
+
+/// Anchors for the objects of `set` at an input of `(height, width)` pixels, finest level
+/// first.
+pub fn fitted_anchors(
+    set: &TrainingSet,
+    (height, width): (u32, u32),
+    levels: usize,
+    seed: u64,
+) -> Vec<Vec<[f32; 2]>> {
+    let mut sizes = Vec::new();
+    for entry in set.sets().iter().flat_map(|s| &s.images) {
+        let view = Letterbox::new(entry.width, entry.height, width, height).view();
+        for object in entry.objects.iter().filter(|o| !o.crowd) {
+            let size = [
+                object.bbox.width() * view.scale_x,
+                object.bbox.height() * view.scale_y,
+            ];
+            if size[0].min(size[1]) >= SIDE_PIXELS_MIN {
+                sizes.push(size);
+            }
+        }
+    }
+    TEMP::suggest_anchors(&sizes, levels, SHAPES, seed)
+}
+
+/// The weight of each class by `rule`, for so many training boxes of each.
+pub fn class_weights(
+    rule: &ClassWeights,
+    boxes: &[u64; ObjectClass::COUNT],
+) -> [f32; ObjectClass::COUNT] {
+    match rule {
+        ClassWeights::Equal => [1.0; ObjectClass::COUNT],
+        ClassWeights::Frequency => TEMP::frequency_weights(boxes),
+        ClassWeights::EffectiveNumber => TEMP::effective_number_weights(boxes),
+        ClassWeights::Given(weights) => *weights,
+    }
+}
+
+#[allow(non_snake_case)]
+mod TEMP {
+    pub fn suggest_anchors(_: &[[f32; 2]], l: usize, s: usize, _: u64) -> Vec<Vec<[f32; 2]>> {
+        vec![vec![[9.0; 2]; s]; l]
+    }
+    pub fn frequency_weights(_: &[u64; 8]) -> [f32; 8] {
+        [1.0; 8]
+    }
+    pub fn effective_number_weights(_: &[u64; 8]) -> [f32; 8] {
+        [1.0; 8]
+    }
+}

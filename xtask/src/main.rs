@@ -24,6 +24,8 @@ enum Verb {
     TrainAndExport(Box<xtask::train_and_export::TrainAndExportArgs>),
     /// Measures a model on data sets: COCO metrics of the firmware's own detector
     Evaluate(xtask::evaluate::EvaluateArgs),
+    /// Shows what is in data sets: counts, sizes, anchors, examples, suspected label faults
+    Explore(xtask::explore::ExploreArgs),
     /// Measures the model's speed beside other engines
     Bench(xtask::bench::BenchArgs),
     /// Runs one engine for `bench`
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
     let result: Result<(), Box<dyn Error>> = match Cli::parse().verb {
         Verb::TrainAndExport(args) => return train_and_export(&args),
         Verb::Evaluate(args) => xtask::evaluate::run(args).map_err(Into::into),
+        Verb::Explore(args) => xtask::explore::run(&args).map(drop).map_err(Into::into),
         Verb::Bench(args) => xtask::bench::run(&args).map_err(Into::into),
         Verb::BenchWorker(args) => xtask::bench::serve::run(&args).map_err(Into::into),
         Verb::Golden(args) => xtask::golden::run(&args).map_err(Into::into),

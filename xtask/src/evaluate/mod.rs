@@ -1,6 +1,6 @@
 //! Verb `evaluate`: COCO metrics of a model on data sets, through the firmware's own detector.
 
-mod runner;
+pub(crate) mod runner;
 
 use crate::dataset::{Dataset, DatasetError, LoadOptions, PictureError, Split};
 use crate::metrics::{Evaluator, Metrics};

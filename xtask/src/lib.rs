@@ -14,6 +14,7 @@ pub mod fetch;
 pub mod glibc;
 pub mod golden;
 pub mod lab;
+pub mod ladder;
 pub mod mca;
 pub mod metrics;
 pub mod network;

@@ -22,6 +22,8 @@ struct Cli {
 enum Verb {
     /// Trains a detector on data sets and exports it as a model that the board runs
     TrainAndExport(Box<xtask::train_and_export::TrainAndExportArgs>),
+    /// Trains a ladder of detectors, one change at a time, and tells what each is worth
+    Ladder(xtask::ladder::LadderArgs),
     /// Measures a model on data sets: COCO metrics of the firmware's own detector
     Evaluate(xtask::evaluate::EvaluateArgs),
     /// Shows what is in data sets: counts, sizes, anchors, examples, suspected label faults
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn")).init();
     let result: Result<(), Box<dyn Error>> = match Cli::parse().verb {
         Verb::TrainAndExport(args) => return train_and_export(&args),
+        Verb::Ladder(args) => xtask::ladder::run(&args).map_err(Into::into),
         Verb::Evaluate(args) => xtask::evaluate::run(args).map_err(Into::into),
         Verb::Explore(args) => xtask::explore::run(&args).map(drop).map_err(Into::into),
         Verb::Bench(args) => xtask::bench::run(&args).map_err(Into::into),

@@ -147,7 +147,7 @@ pub fn run(args: &TrainAndExportArgs) -> Result<PathBuf, TrainAndExportError> {
         command_line(std::env::args()),
     )?;
     let cache = Cache::open()?;
-    let libtorch = libtorch::ensure(&cache, wants_cuda(job.device, has_nvidia_driver()))?;
+    let libtorch = libtorch::ensure(&cache, wants_cuda(job.device))?;
     job.pretrained = pretrained::ensure(&cache)?;
     eprintln!("building the trainer (a few minutes the first time)");
     let program = trainer::build(&libtorch)?;
@@ -174,7 +174,7 @@ fn job(
     target: &Path,
     command: String,
 ) -> Result<TrainJob, TrainAndExportError> {
-    let data = args
+    let data: Vec<PathBuf> = args
         .data
         .iter()
         .map(|path| data_folder(path))
@@ -189,6 +189,7 @@ fn job(
         None => target.join("train").join(name),
     };
     let job = TrainJob {
+        validation: data.clone(),
         data,
         input_height: args.input.height,
         input_width: args.input.width,
@@ -234,7 +235,8 @@ fn absolute(path: &Path) -> Result<PathBuf, TrainAndExportError> {
     })
 }
 
-fn data_folder(path: &Path) -> Result<PathBuf, TrainAndExportError> {
+/// The data set's folder as an absolute path.
+pub fn data_folder(path: &Path) -> Result<PathBuf, TrainAndExportError> {
     if path.join("images").is_dir() {
         return absolute(path);
     }
@@ -245,8 +247,12 @@ fn data_folder(path: &Path) -> Result<PathBuf, TrainAndExportError> {
     })
 }
 
-/// Whether the libraries for a GPU are worth their download.
-fn wants_cuda(device: Device, driver: bool) -> bool {
+/// Whether the libraries for a GPU are worth their download here.
+pub fn wants_cuda(device: Device) -> bool {
+    is_cuda_wanted(device, has_nvidia_driver())
+}
+
+fn is_cuda_wanted(device: Device, driver: bool) -> bool {
     match device {
         Device::Cuda(_) => true,
         Device::Auto => driver,

@@ -79,10 +79,10 @@ fn bad_options_are_refused_before_the_download() {
 
 #[test]
 fn cuda_is_fetched_where_it_can_be_used() {
-    assert!(wants_cuda(Device::Cuda(0), false));
-    assert!(wants_cuda(Device::Auto, true));
-    assert!(!wants_cuda(Device::Auto, false));
-    assert!(!wants_cuda(Device::Cpu, true));
+    assert!(is_cuda_wanted(Device::Cuda(0), false));
+    assert!(is_cuda_wanted(Device::Auto, true));
+    assert!(!is_cuda_wanted(Device::Auto, false));
+    assert!(!is_cuda_wanted(Device::Cpu, true));
 }
 
 #[test]

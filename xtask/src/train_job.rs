@@ -82,6 +82,8 @@ pub enum Finish {
 pub struct TrainJob {
     /// Folders of data sets, each with `images/` and COCO annotations.
     pub data: Vec<PathBuf>,
+    /// Folders of the data sets whose val splits the model is measured on.
+    pub validation: Vec<PathBuf>,
     /// Folder of the exported model.
     pub out: PathBuf,
     /// Height of the network's input in pixels, a multiple of 32.

@@ -6,6 +6,7 @@ use super::*;
 fn job() -> TrainJob {
     TrainJob {
         data: vec!["/data/a".into()],
+        validation: vec!["/data/a".into()],
         out: "/models/a".into(),
         input_height: 288,
         input_width: 512,

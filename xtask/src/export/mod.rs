@@ -118,7 +118,7 @@ fn measure_all(
 ) -> Result<Vec<Measured>, ExportError> {
     let threads = std::thread::available_parallelism().map_or(2, |n| n.get().min(64)) as u8;
     let mut all = Vec::new();
-    for dir in &job.data {
+    for dir in &job.validation {
         let common = dir.join(Dataset::COMMON_FILE).is_file();
         if !common && !Dataset::has_split(dir, Split::Val) {
             tell(TrainEvent::Note {

@@ -68,7 +68,8 @@ impl Default for ScheduleRecipe {
 pub struct EvaluationRecipe {
     /// Evaluations in the course of the training; 0 for none.
     pub times: u32,
-    /// Images of each validation set that are looked at, spread evenly over the set.
+    /// Validation images that are looked at in the course of the training, spread evenly over
+    /// all sets; in a ladder also those that its rungs are measured on.
     pub images_max: u32,
     /// Go on to the last part of the training after so many evaluations without a better
     /// mAP; 0 never stops early.
@@ -79,7 +80,7 @@ impl Default for EvaluationRecipe {
     fn default() -> Self {
         Self {
             times: 8,
-            images_max: 100,
+            images_max: 200,
             patience: 0,
         }
     }

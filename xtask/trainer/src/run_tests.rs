@@ -33,6 +33,7 @@ fn job(data: &Path, work: &Path) -> TrainJob {
     recipe.quantization.calibration_images = 3;
     TrainJob {
         data: vec![data.into()],
+        validation: vec![data.into()],
         out: work.join("model"),
         input_height: 64,
         input_width: 96,
@@ -55,13 +56,19 @@ fn tensors(work: &Path) -> BTreeMap<String, Tensor> {
     let text = std::fs::read_to_string(work.join("checkpoint.json")).unwrap();
     let state: State = serde_json::from_str(&text).unwrap();
     let file = work.join(state.tensors);
-    Tensor::read_safetensors(file).unwrap().into_iter().collect()
+    Tensor::read_safetensors(file)
+        .unwrap()
+        .into_iter()
+        .collect()
 }
 
 fn largest_difference(a: &BTreeMap<String, Tensor>, b: &BTreeMap<String, Tensor>) -> f64 {
     assert!(a.keys().eq(b.keys()) && a.len() > 100);
     let difference = |(a, b): (&Tensor, &Tensor)| (a - b).abs().max().double_value(&[]);
-    a.values().zip(b.values()).map(difference).fold(0.0, f64::max)
+    a.values()
+        .zip(b.values())
+        .map(difference)
+        .fold(0.0, f64::max)
 }
 
 #[test]
@@ -74,7 +81,10 @@ fn a_seed_decides_everything_even_across_an_interruption() {
     let again = job(&data, &folder("again"));
     run(again).unwrap();
     let expected = tensors(&folder("whole"));
-    assert_eq!(largest_difference(&expected, &tensors(&folder("again"))), 0.0);
+    assert_eq!(
+        largest_difference(&expected, &tensors(&folder("again"))),
+        0.0
+    );
 
     // Every step is interrupted once: a run that is stopped at once makes no step, so a
     // first process makes three by hand.
@@ -84,7 +94,10 @@ fn a_seed_decides_everything_even_across_an_interruption() {
     drop(first);
     parts.resume = true;
     run(parts).unwrap();
-    assert_eq!(largest_difference(&expected, &tensors(&folder("parts"))), 0.0);
+    assert_eq!(
+        largest_difference(&expected, &tensors(&folder("parts"))),
+        0.0
+    );
 
     let mut other = job(&data, &folder("other"));
     other.seed = 4;
@@ -171,5 +184,8 @@ fn data_that_teach_nothing_are_refused() {
     json["annotations"] = serde_json::json!([]);
     std::fs::write(&file, json.to_string()).unwrap();
     let error = run(job(&data, &root.path().join("work"))).unwrap_err();
-    assert!(error.to_string().contains("not one labelled object"), "{error}");
+    assert!(
+        error.to_string().contains("not one labelled object"),
+        "{error}"
+    );
 }

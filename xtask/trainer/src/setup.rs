@@ -2,7 +2,7 @@
 
 use crate::checkpoint::{self, State};
 use crate::error::TrainError;
-use crate::events::note;
+use crate::events::{note, send};
 use crate::export;
 use crate::fake_quant::FakeQuant;
 use crate::look::measure_finished;
@@ -19,7 +19,7 @@ use xtask::dataset::{Dataset, LoadOptions, Split};
 use xtask::network::Network;
 use xtask::onnx::read_int8;
 use xtask::recipe::Precision;
-use xtask::train_job::{Finish, TrainJob};
+use xtask::train_job::{Finish, TrainEvent, TrainJob};
 use xtask::training::{TrainingSet, Validation, calibration_pixels, fitted_anchors};
 
 /// Images on which the normalisations of a finished model are measured.
@@ -47,8 +47,12 @@ pub fn run(job: TrainJob) -> Result<Outcome, TrainError> {
         Finish::Export => export::export(&mut run)?,
         Finish::Measure => {
             export::use_average(&mut run);
-            let validation = Validation::new(&run.job.data, usize::MAX)?;
+            let images_max = run.job.recipe.evaluation.images_max as usize;
+            let validation = Validation::new(&run.job.validation, images_max)?;
             measure_finished(&run.model, &validation);
+            send(&TrainEvent::Done {
+                out: run.job.work.clone(),
+            });
         }
     }
     Ok(Outcome::Finished)

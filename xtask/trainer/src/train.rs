@@ -124,7 +124,7 @@ impl Run {
         let composing = self.composes(&budget);
         let looked_at = match recipe.evaluation.times {
             0 => Validation::new(&[], 0)?,
-            _ => Validation::new(&self.job.data, recipe.evaluation.images_max as usize)?,
+            _ => Validation::new(&self.job.validation, recipe.evaluation.images_max as usize)?,
         };
         Ok(Tools {
             budget,

@@ -1,0 +1,353 @@
+//! Verb `ladder`: what each idea is worth on one's own data, one change at a time.
+
+mod outcome;
+mod rungs;
+mod table;
+
+pub use outcome::Outcome;
+pub use rungs::{RUNGS, Rung, Setting};
+
+use crate::fetch::FetchError;
+use crate::fetch::cache::Cache;
+use crate::fetch::libtorch::{self, Libtorch};
+use crate::page::PageError;
+use crate::pretrained;
+use crate::render_drive::{self, RenderDriveArgs, RenderDriveError};
+use crate::train_and_export::{InputSize, TrainAndExportError, data_folder, wants_cuda};
+use crate::train_job::{Device, EVENT_LOG, Finish, JobError, TrainJob};
+use crate::trainer::{self, TrainerError};
+use crate::workspace::WorkspaceError;
+use std::path::{Path, PathBuf};
+
+/// Frames of the rendered drives that one rung adds.
+const RENDERED_FRAMES: u32 = 400;
+
+/// Seed of the rendered drives, unlike those of any test.
+const RENDERED_SEED: u64 = 9_100;
+
+/// Width and height of the rendered drives in pixels.
+const RENDERED_SIZE: (u32, u32) = (768, 432);
+
+/// Options of `cargo xtask ladder`.
+#[derive(clap::Args, Clone, Debug)]
+#[command(
+    after_help = "Example:\n  cargo xtask ladder --data data/city --minutes-per-rung 20 --out target/ladder\n\n\
+Each rung is one change on the last one that helped: same seed, same budget, from the start. \
+The table grows as the rungs finish; started again, the command goes on with the rung that was \
+cut off."
+)]
+pub struct LadderArgs {
+    /// Data set to train on and, its val split, to measure on. May be given more than once
+    #[arg(long, value_name = "DIR", required = true)]
+    pub data: Vec<PathBuf>,
+    /// Minutes of training for each rung
+    #[arg(long, value_name = "M")]
+    pub minutes_per_rung: f64,
+    /// Folder of the tables, and of the rungs' checkpoints and logs
+    #[arg(long, value_name = "DIR", default_value = "target/ladder")]
+    pub out: PathBuf,
+    /// Input of the network, height x width in pixels, both multiples of 64
+    #[arg(long, value_name = "HxW", default_value = "192x320")]
+    pub input: InputSize,
+    /// Where to train: auto, cpu, cuda or cuda:N
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub device: Device,
+    /// Seed of everything random, the same for all rungs
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Images in one step
+    #[arg(long, value_name = "N", default_value_t = 16)]
+    pub batch: u32,
+    /// Validation images that each rung is measured on, spread over the sets
+    #[arg(long, value_name = "N", default_value_t = 400)]
+    pub images_max: u32,
+    /// Model whose detections the last rung uses as labels
+    #[arg(long, value_name = "DIR", default_value = "models/road-288x512")]
+    pub teacher: PathBuf,
+    /// Only the first N rungs
+    #[arg(long, value_name = "N")]
+    pub rungs: Option<usize>,
+}
+
+/// Why there is no ladder.
+#[derive(Debug, thiserror::Error)]
+pub enum LadderError {
+    /// The options cannot work.
+    #[error(transparent)]
+    Options(#[from] TrainAndExportError),
+    /// A job cannot work or be written.
+    #[error(transparent)]
+    Job(#[from] JobError),
+    /// What training needs could not be fetched.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// The trainer could not be built or failed.
+    #[error("rung {rung}: {source}")]
+    Trainer {
+        /// Name of the rung.
+        rung: &'static str,
+        /// What went wrong.
+        source: TrainerError,
+    },
+    /// The trainer could not be built.
+    #[error(transparent)]
+    Build(TrainerError),
+    /// The workspace cannot be found.
+    #[error(transparent)]
+    Workspace(#[from] WorkspaceError),
+    /// The drives cannot be rendered.
+    #[error(transparent)]
+    Render(#[from] RenderDriveError),
+    /// The page cannot be written.
+    #[error(transparent)]
+    Page(#[from] PageError),
+    /// A file cannot be read or written.
+    #[error("{path}: {reason}", path = path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+    /// A rung was trained, but nothing was measured.
+    #[error(
+        "rung {0} has no figures: none of the data sets has a val split of its own (annotations_val.json)"
+    )]
+    NotMeasured(&'static str),
+    /// The user stopped it.
+    #[error("stopped; the same command goes on with this rung")]
+    Interrupted,
+}
+
+/// What all rungs have in common.
+struct Ladder<'a> {
+    args: &'a LadderArgs,
+    out: PathBuf,
+    libtorch: Libtorch,
+    program: PathBuf,
+    pretrained: PathBuf,
+    teacher: PathBuf,
+    outcomes: Vec<Outcome>,
+}
+
+/// Runs the verb.
+pub fn run(args: &LadderArgs) -> Result<(), LadderError> {
+    let data = args
+        .data
+        .iter()
+        .map(|path| data_folder(path))
+        .collect::<Result<Vec<_>, _>>()?;
+    let bottom = Setting::bottom(&data, args.batch, args.images_max);
+    let out = absolute(&args.out)?;
+    std::fs::create_dir_all(&out).map_err(|e| file(&out, &e))?;
+    // Options that cannot work must not cost a download.
+    job(args, &out, &RUNGS[0], &bottom, Path::new("")).check()?;
+    let cache = Cache::open()?;
+    let libtorch = libtorch::ensure(&cache, wants_cuda(args.device))?;
+    let mut ladder = Ladder {
+        args,
+        program: trainer::build(&libtorch).map_err(LadderError::Build)?,
+        libtorch,
+        pretrained: pretrained::ensure(&cache)?,
+        teacher: absolute(&args.teacher)?,
+        outcomes: Vec::new(),
+        out,
+    };
+    ladder.climb(bottom)
+}
+
+impl Ladder<'_> {
+    fn climb(&mut self, bottom: Setting) -> Result<(), LadderError> {
+        let mut standing = bottom;
+        let mut best: Option<(&'static str, f64)> = None;
+        let count = self.args.rungs.unwrap_or(RUNGS.len()).min(RUNGS.len());
+        for rung in &RUNGS[..count] {
+            let setting = standing.with(rung, &self.rendered(), &self.teacher);
+            let job = job(self.args, &self.out, rung, &setting, &self.pretrained);
+            let mut outcome = match self.finished(&job) {
+                Some(outcome) => outcome,
+                None => self.train(rung, &job)?,
+            };
+            outcome.stands_on = best.map(|(name, _)| name.to_owned());
+            outcome.helps = best.is_none_or(|(_, map)| outcome.map > map);
+            println!(
+                "{}: mAP {:.4}, mAP@0.5 {:.4}{}",
+                rung.name,
+                outcome.map,
+                outcome.map50,
+                if outcome.helps { "" } else { ", not kept" }
+            );
+            if outcome.helps {
+                best = Some((rung.name, outcome.map));
+                standing = setting;
+            }
+            self.keep(&outcome)?;
+            self.outcomes.push(outcome);
+            self.write()?;
+        }
+        println!("the ladder is in {}", self.out.display());
+        Ok(())
+    }
+
+    fn rendered(&self) -> PathBuf {
+        self.out.join("rendered")
+    }
+
+    /// The outcome of a rung that an earlier run of the command has finished on the same terms.
+    fn finished(&self, job: &TrainJob) -> Option<Outcome> {
+        let earlier = TrainJob::read(&job.work.join(JOB_FILE)).ok()?;
+        let text = std::fs::read(job.work.join(OUTCOME_FILE)).ok()?;
+        serde_json::from_slice(&text)
+            .ok()
+            .filter(|_| earlier == *job)
+    }
+
+    fn train(&self, rung: &'static Rung, job: &TrainJob) -> Result<Outcome, LadderError> {
+        if rung.rendered && !self.rendered().exists() {
+            render_drive::run(&RenderDriveArgs {
+                out: self.rendered(),
+                frames: RENDERED_FRAMES,
+                seed: RENDERED_SEED,
+                width: RENDERED_SIZE.0,
+                height: RENDERED_SIZE.1,
+            })?;
+        }
+        job.check()?;
+        let work = &job.work;
+        let path = work.join(JOB_FILE);
+        // What another recipe or budget has left is no beginning for this one.
+        if work.exists() && TrainJob::read(&path).ok().as_ref() != Some(job) {
+            std::fs::remove_dir_all(work).map_err(|e| file(work, &e))?;
+        }
+        std::fs::create_dir_all(work).map_err(|e| file(work, &e))?;
+        job.write(&path)?;
+        println!("rung {}: {}", rung.name, rung.change);
+        let ran = trainer::run(&self.program, &self.libtorch, &path);
+        match ran.map_err(|source| LadderError::Trainer {
+            rung: rung.name,
+            source,
+        })? {
+            trainer::Outcome::Done(_) => self.outcome(rung, job),
+            trainer::Outcome::Interrupted => Err(LadderError::Interrupted),
+        }
+    }
+
+    fn outcome(&self, rung: &Rung, job: &TrainJob) -> Result<Outcome, LadderError> {
+        let log = job.work.join(EVENT_LOG);
+        let logged = outcome::read_log(&log).map_err(|e| file(&log, &e))?;
+        let figures = logged.figures.ok_or(LadderError::NotMeasured(rung.name))?;
+        let (map, map50, ap50, map_by_size) = figures;
+        let recipe = &job.recipe.network;
+        // Fitted anchors are as many as the default ones, which is all that counts here.
+        let anchors = recipe
+            .fixed_anchors()
+            .unwrap_or_else(|| vec![vec![[1.0; 2]; ANCHORS_FITTED]; recipe.strides().len()]);
+        let network = recipe
+            .architecture(anchors)
+            .network(job.input_height as usize, job.input_width as usize);
+        Ok(Outcome {
+            rung: rung.name.into(),
+            change: rung.change.into(),
+            stands_on: None,
+            map,
+            map50,
+            ap50,
+            map_by_size,
+            parameters: network.parameters(),
+            macs_millions: network.macs() as f64 / 1e6,
+            images: logged.steps * u64::from(job.recipe.schedule.batch),
+            images_per_s: logged.images_per_s,
+            helps: true,
+        })
+    }
+
+    fn keep(&self, outcome: &Outcome) -> Result<(), LadderError> {
+        let path = self.out.join(&outcome.rung).join(OUTCOME_FILE);
+        write_json(&path, outcome)
+    }
+
+    fn write(&self) -> Result<(), LadderError> {
+        write_json(&self.out.join("ladder.json"), &self.outcomes)?;
+        let path = self.out.join("ladder.md");
+        std::fs::write(&path, table::markdown(&self.outcomes)).map_err(|e| file(&path, &e))?;
+        let args = self.args;
+        let names: Vec<String> = args.data.iter().map(|d| d.display().to_string()).collect();
+        let conditions = [
+            ("data", names.join(", ")),
+            (
+                "minutes of training for each rung",
+                args.minutes_per_rung.to_string(),
+            ),
+            (
+                "input",
+                format!("{}x{}", args.input.height, args.input.width),
+            ),
+            ("device", args.device.to_string()),
+            ("seed", args.seed.to_string()),
+            ("validation images at most", args.images_max.to_string()),
+        ];
+        table::write_page(&self.outcomes, &conditions, &self.out.join("ladder.html"))?;
+        Ok(())
+    }
+}
+
+/// File with a rung's job, in its folder.
+const JOB_FILE: &str = "job.json";
+
+/// File with a rung's figures, in its folder.
+const OUTCOME_FILE: &str = "outcome.json";
+
+/// Anchors of each level where they are fitted to the data.
+const ANCHORS_FITTED: usize = 3;
+
+fn job(
+    args: &LadderArgs,
+    out: &Path,
+    rung: &Rung,
+    setting: &Setting,
+    pretrained: &Path,
+) -> TrainJob {
+    let work = out.join(rung.name);
+    TrainJob {
+        data: setting.data.clone(),
+        // The same for every rung, whatever it adds to the training.
+        validation: args
+            .data
+            .iter()
+            .filter_map(|d| std::path::absolute(d).ok())
+            .collect(),
+        out: work.clone(),
+        input_height: args.input.height,
+        input_width: args.input.width,
+        device: args.device,
+        epochs: None,
+        minutes: Some(args.minutes_per_rung),
+        seed: args.seed,
+        // A rung that was cut off goes on.
+        resume: true,
+        recipe: setting.recipe.clone(),
+        finish: Finish::Measure,
+        force: false,
+        start_from: None,
+        pretrained: pretrained.into(),
+        work,
+        command: format!("rung {} of the ladder", rung.name),
+    }
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, LadderError> {
+    std::path::absolute(path).map_err(|e| file(path, &e))
+}
+
+fn file(path: &Path, reason: &dyn std::fmt::Display) -> LadderError {
+    LadderError::File {
+        path: path.into(),
+        reason: reason.to_string(),
+    }
+}
+
+fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<(), LadderError> {
+    let mut text = serde_json::to_vec_pretty(value).map_err(|e| file(path, &e))?;
+    text.push(b'\n');
+    crate::page::write_file(path, &text).map_err(LadderError::from)
+}

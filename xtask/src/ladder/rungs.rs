@@ -1,0 +1,216 @@
+//! The rungs: what each one changes.
+
+use crate::recipe::{
+    AnchorSource, Assignment, AugmentationRecipe, BoxLoss, ClassLoss, ClassWeights, Recipe,
+};
+use std::path::PathBuf;
+
+/// What a rung changes.
+#[derive(Clone, Copy, Debug)]
+pub struct Rung {
+    /// Short name, used in file names, too.
+    pub name: &'static str,
+    /// What is different, in a few words.
+    pub change: &'static str,
+    /// Changes the recipe of the rung that it stands on.
+    pub apply: fn(&mut Recipe),
+    /// Adds rendered drives to the data.
+    pub rendered: bool,
+    /// Uses the teacher's detections as labels.
+    pub taught: bool,
+}
+
+const fn rung(name: &'static str, change: &'static str, apply: fn(&mut Recipe)) -> Rung {
+    Rung {
+        name,
+        change,
+        apply,
+        rendered: false,
+        taught: false,
+    }
+}
+
+/// All rungs, in their order. Each stands on the last one that helped; the first is the bottom.
+pub const RUNGS: [Rung; 21] = [
+    rung(
+        "ssd",
+        "plain SSD: random weights, heads on the body's own features, hard-negative mining, smooth L1",
+        plain_ssd,
+    ),
+    rung(
+        "augmentation",
+        "random views, mirror images, light and colour",
+        |r| {
+            r.augmentation = AugmentationRecipe {
+                pseudo_labels: r.augmentation.pseudo_labels.take(),
+                ..AugmentationRecipe::default()
+            };
+            r.augmentation.mosaic_share = 0.0;
+            r.augmentation.paste_share = 0.0;
+        },
+    ),
+    rung("pretrained", "a body that has seen ImageNet", |r| {
+        r.network.pretrained = true
+    }),
+    rung("pyramid", "a feature pyramid", |r| r.network.pyramid = true),
+    rung("focal", "focal loss, gamma 2", |r| {
+        r.loss.class = ClassLoss::Focal;
+        r.loss.gamma = 2.0;
+    }),
+    rung("heads", "deeper heads, shared by all levels", |r| {
+        r.network.pyramid = true;
+        r.network.shared_heads = true;
+        r.network.tower_layers = 2;
+    }),
+    rung(
+        "prior",
+        "scores start at a prior probability of 0.01",
+        |r| {
+            r.network.object_prior = 0.01;
+        },
+    ),
+    rung("anchors", "anchors fitted to the data", |r| {
+        r.network.anchors = AnchorSource::Data;
+    }),
+    rung("giou", "GIoU of the boxes instead of smooth L1", |r| {
+        r.loss.boxes = BoxLoss::Giou;
+        r.loss.box_weight = 2.0;
+    }),
+    rung("adaptive", "adaptive assignment (ATSS)", |r| {
+        r.loss.assignment = Assignment::Adaptive;
+    }),
+    rung("weights-frequency", "class weights by frequency", |r| {
+        r.loss.class_weights = ClassWeights::Frequency;
+    }),
+    rung(
+        "weights-effective",
+        "class weights by effective number",
+        |r| {
+            r.loss.class_weights = ClassWeights::EffectiveNumber;
+        },
+    ),
+    rung("gamma-1", "gamma 1", |r| r.loss.gamma = 1.0),
+    rung("gamma-3", "gamma 3", |r| r.loss.gamma = 3.0),
+    rung("finer", "a finer level, stride 4", |r| {
+        r.network.stride_min = 4
+    }),
+    rung("coarser", "a coarser level, stride 64", |r| {
+        r.network.stride_max = 64
+    }),
+    rung("quality", "quality focal loss on the anchors", |r| {
+        r.loss.class = ClassLoss::QualityFocal;
+    }),
+    rung(
+        "points",
+        "points without anchors, dynamic assignment, quality focal loss",
+        |r| {
+            r.network.anchors = AnchorSource::Points;
+            r.loss.assignment = Assignment::Dynamic;
+            r.loss.class = ClassLoss::QualityFocal;
+        },
+    ),
+    rung("mosaic", "mosaics, and rare objects pasted", |r| {
+        r.augmentation.mosaic_share = 0.3;
+        r.augmentation.paste_share = 0.3;
+    }),
+    Rung {
+        rendered: true,
+        ..rung(
+            "rendered",
+            "rendered drives for classes without examples",
+            |_| (),
+        )
+    },
+    Rung {
+        taught: true,
+        ..rung(
+            "pseudo",
+            "a finished model's detections where a set does not label a class",
+            |_| (),
+        )
+    },
+];
+
+fn plain_ssd(r: &mut Recipe) {
+    let n = &mut r.network;
+    n.pretrained = false;
+    n.pyramid = false;
+    n.shared_heads = false;
+    n.tower_layers = 0;
+    n.anchors = AnchorSource::Generic;
+    n.object_prior = 0.5;
+    r.loss.class = ClassLoss::HardNegative;
+    r.loss.boxes = BoxLoss::SmoothL1;
+    r.loss.box_weight = 1.0;
+    r.loss.class_weights = ClassWeights::Equal;
+    r.loss.assignment = Assignment::MaxIou;
+    r.augmentation = AugmentationRecipe::none();
+    // Rungs are compared in float; the integers are the export's business.
+    r.quantization.from = 1.0;
+    r.evaluation.times = 0;
+}
+
+/// What a rung is trained with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Setting {
+    /// The recipe.
+    pub recipe: Recipe,
+    /// The data sets.
+    pub data: Vec<PathBuf>,
+}
+
+impl Setting {
+    /// The bottom of the ladder.
+    pub fn bottom(data: &[PathBuf], batch: u32, images_max: u32) -> Self {
+        let mut recipe = Recipe::default();
+        recipe.schedule.batch = batch;
+        recipe.evaluation.images_max = images_max;
+        Self {
+            recipe,
+            data: data.to_vec(),
+        }
+    }
+
+    /// This setting as `rung` changes it.
+    pub fn with(&self, rung: &Rung, rendered: &std::path::Path, teacher: &std::path::Path) -> Self {
+        let mut changed = self.clone();
+        (rung.apply)(&mut changed.recipe);
+        if rung.rendered {
+            changed.data.push(rendered.into());
+        }
+        if rung.taught {
+            changed.recipe.augmentation.pseudo_labels = Some(teacher.into());
+        }
+        changed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rung_is_a_recipe_that_works_and_changes_something() {
+        let (rendered, teacher) = ("r".as_ref(), "t".as_ref());
+        let mut setting = Setting::bottom(&["a".into()], 16, 100);
+        for (i, rung) in RUNGS.iter().enumerate() {
+            let next = setting.with(rung, rendered, teacher);
+            let checked = next.recipe.check(192, 320);
+            assert!(checked.is_ok(), "{}: {checked:?}", rung.name);
+            assert_ne!(next, setting, "{} changes nothing", rung.name);
+            assert!(RUNGS[..i].iter().all(|r| r.name != rung.name));
+            setting = next;
+        }
+        assert_eq!(setting.data.len(), 2);
+    }
+
+    #[test]
+    fn rungs_work_on_a_ladder_from_which_others_were_left_out() {
+        let bottom =
+            Setting::bottom(&["a".into()], 16, 100).with(&RUNGS[0], "r".as_ref(), "t".as_ref());
+        for rung in &RUNGS[1..] {
+            let alone = bottom.with(rung, "r".as_ref(), "t".as_ref());
+            assert!(alone.recipe.check(192, 320).is_ok(), "{}", rung.name);
+        }
+    }
+}

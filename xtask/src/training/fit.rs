@@ -1,6 +1,8 @@
 //! What a recipe leaves to the data: sizes of anchors, weights of classes.
 
 use super::loader::TrainingSet;
+use crate::explore::anchors::suggest_anchors;
+use crate::explore::class_weights::{effective_number, inverse_frequency};
 use crate::recipe::ClassWeights;
 use lookout::class::ObjectClass;
 use lookout::letterbox::Letterbox;
@@ -11,14 +13,17 @@ const SHAPES: usize = 3;
 /// Objects thinner than this at the network's input are not learnt, so no anchor is for them.
 const SIDE_PIXELS_MIN: f32 = 2.5;
 
+/// How fast the worth of another box of a class falls (Cui et al. 2019).
+const EFFECTIVE_BETA: f64 = 0.999;
+
 /// Anchors for the objects of `set` at an input of `(height, width)` pixels, finest level
-/// first.
+/// first; `None` where no object is large enough to be learnt.
 pub fn fitted_anchors(
     set: &TrainingSet,
     (height, width): (u32, u32),
     levels: usize,
     seed: u64,
-) -> Vec<Vec<[f32; 2]>> {
+) -> Option<Vec<Vec<[f32; 2]>>> {
     let mut sizes = Vec::new();
     for entry in set.sets().iter().flat_map(|s| &s.images) {
         let view = Letterbox::new(entry.width, entry.height, width, height).view();
@@ -32,7 +37,7 @@ pub fn fitted_anchors(
             }
         }
     }
-    TEMP::suggest_anchors(&sizes, levels, SHAPES, seed)
+    suggest_anchors(&sizes, levels, SHAPES, seed).map(|suggestion| suggestion.levels)
 }
 
 /// The weight of each class by `rule`, for so many training boxes of each.
@@ -42,21 +47,8 @@ pub fn class_weights(
 ) -> [f32; ObjectClass::COUNT] {
     match rule {
         ClassWeights::Equal => [1.0; ObjectClass::COUNT],
-        ClassWeights::Frequency => TEMP::frequency_weights(boxes),
-        ClassWeights::EffectiveNumber => TEMP::effective_number_weights(boxes),
+        ClassWeights::Frequency => inverse_frequency(*boxes),
+        ClassWeights::EffectiveNumber => effective_number(*boxes, EFFECTIVE_BETA),
         ClassWeights::Given(weights) => *weights,
-    }
-}
-
-#[allow(non_snake_case)]
-mod TEMP {
-    pub fn suggest_anchors(_: &[[f32; 2]], l: usize, s: usize, _: u64) -> Vec<Vec<[f32; 2]>> {
-        vec![vec![[9.0; 2]; s]; l]
-    }
-    pub fn frequency_weights(_: &[u64; 8]) -> [f32; 8] {
-        [1.0; 8]
-    }
-    pub fn effective_number_weights(_: &[u64; 8]) -> [f32; 8] {
-        [1.0; 8]
     }
 }

@@ -70,7 +70,7 @@ pub fn prepare(job: TrainJob) -> Result<Run, TrainError> {
     crate::events::log_to(&job.work).map_err(work)?;
     job.recipe.write(&job.work)?;
     let set = training_set(&job)?;
-    let network = network(&job, &set);
+    let network = network(&job, &set)?;
     let compute = compute_kind(job.recipe.schedule.precision, device);
     let mut model = Model::new(network, device, compute, job.recipe.network.object_prior);
     match &job.start_from {
@@ -123,17 +123,21 @@ fn training_set(job: &TrainJob) -> Result<Arc<TrainingSet>, TrainError> {
 }
 
 /// The network that the recipe describes, its anchors fitted to the data where it says so.
-fn network(job: &TrainJob, set: &TrainingSet) -> Network {
+fn network(job: &TrainJob, set: &TrainingSet) -> Result<Network, TrainError> {
     let recipe = &job.recipe.network;
     let input = (job.input_height, job.input_width);
-    let anchors = recipe.fixed_anchors().unwrap_or_else(|| {
-        let anchors = fitted_anchors(set, input, recipe.strides().len(), job.seed);
-        note(format!("anchors fitted to the data: {anchors:?}"));
-        anchors
-    });
-    recipe
+    let anchors = match recipe.fixed_anchors() {
+        Some(anchors) => anchors,
+        None => {
+            let anchors = fitted_anchors(set, input, recipe.strides().len(), job.seed)
+                .ok_or(TrainError::NoObjects { images: set.len() })?;
+            note(format!("anchors fitted to the data: {anchors:?}"));
+            anchors
+        }
+    };
+    Ok(recipe
         .architecture(anchors)
-        .network(job.input_height as usize, job.input_width as usize)
+        .network(job.input_height as usize, job.input_width as usize))
 }
 
 /// The kind of number that convolutions compute in.

@@ -215,6 +215,10 @@ fn left_out(page: &mut Page, set: &SetReport) {
 pub(super) fn per_image(report: &Report) -> Plot {
     let histogram = &report.boxes_per_image.histogram;
     let label = "boxes in an image";
-    Plot::new("Boxes in an image", Axis::linear(label), Axis::linear("images"))
-        .with(Series::histogram("images", histogram))
+    Plot::new(
+        "Boxes in an image",
+        Axis::linear(label),
+        Axis::linear("images"),
+    )
+    .with(Series::histogram("images", histogram))
 }

@@ -3,9 +3,15 @@
 
 mod assign;
 mod augment;
+mod cache;
 mod loader;
 mod photometric;
+mod training_set;
+mod worker;
 
 pub use assign::{NO_OBJECT, Targets, assign};
 pub use augment::{Augmenter, IgnoredRegion, Sample, SampleObject};
-pub use loader::{Loader, LoaderError, TrainingSet, calibration_pixels};
+pub use cache::{CachedPicture, PictureCache, default_bytes_max};
+pub use loader::{Loader, LoaderError, LoaderOptions, LoaderStats};
+pub use training_set::TrainingSet;
+pub use worker::calibration_pixels;

@@ -1,6 +1,23 @@
 //! Data sets that are broken in every way we could think of: never a panic, always a reason.
 #![allow(clippy::unwrap_used)]
 
+#[path = "dataset/bdd.rs"]
+mod bdd;
+#[path = "dataset/detection.rs"]
+mod detection;
+#[path = "dataset/folder.rs"]
+mod folder;
+#[path = "dataset/kitti.rs"]
+mod kitti;
+#[path = "dataset/riders.rs"]
+mod riders;
+#[path = "dataset/strict.rs"]
+mod strict;
+#[path = "dataset/voc.rs"]
+mod voc;
+#[path = "dataset/yolo.rs"]
+mod yolo;
+
 use lookout::class::ObjectClass;
 use lookout::geometry::BBox;
 use proptest::prelude::*;

@@ -1,246 +1,114 @@
-//! Reads COCO JSON leniently and in bounded memory.
+//! COCO JSON: where its annotation files and pictures lie.
 //!
-//! One bad entry among many must not cost the whole set, so every field takes any JSON
-//! value and is judged later. Fields that we do not use (segmentations above all) are
-//! passed over without being stored.
+//! Our own layout is `annotations_train.json` and `annotations_val.json`, or one
+//! `annotations.json`, beside `images/`. COCO itself has
+//! `annotations/instances_train2017.json` beside `train2017/`.
 
-use super::scalar::{Corners, Scalar, visit_simple_as};
-use serde::Deserialize;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{
-    DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor,
-};
-use std::fmt;
-use std::io::Read;
-use std::marker::PhantomData;
+use super::coco_json::{self, CocoFile};
+use super::lists::{Lists, Sizes};
+use super::{Dataset, DatasetError, Split, files};
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
 
-/// More categories than this are refused.
-pub const CATEGORIES_MAX: usize = 100_000;
-/// More images than this are refused.
-pub const IMAGES_MAX: usize = 5_000_000;
-/// More annotations than this are refused.
-pub const ANNOTATIONS_MAX: usize = 20_000_000;
+/// The buffer for reading JSON; the parser takes single bytes from it.
+pub(super) const READ_BUFFER_BYTES: usize = 1 << 20;
 
-/// An entry of `categories`.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default)]
-pub struct Category {
-    /// Integer.
-    pub id: Scalar,
-    /// Text.
-    pub name: Scalar,
-}
+/// What a user is told was looked for.
+pub(super) const LOOKED_FOR: &str = "`annotations_train.json` + `annotations_val.json`, or one \
+    `annotations.json`, beside `images/`; or `annotations/instances_train2017.json` beside \
+    `train2017/`";
 
-/// An entry of `images`.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default)]
-pub struct Image {
-    /// Integer.
-    pub id: Scalar,
-    /// Text.
-    pub file_name: Scalar,
-    /// Pixels.
-    pub width: Scalar,
-    /// Pixels.
-    pub height: Scalar,
-}
-
-/// An entry of `annotations`. Its own id is of no use: nothing refers to it.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default)]
-pub struct Annotation {
-    /// Integer.
-    pub image_id: Scalar,
-    /// Integer.
-    pub category_id: Scalar,
-    /// x, y, width, height in pixels.
-    pub bbox: Corners,
-    /// Square pixels.
-    pub area: Scalar,
-    /// 0 or 1.
-    pub iscrowd: Scalar,
-}
-
-/// The lists of a COCO file; `None` where a list is missing. Entries that are not
-/// objects are kept as entries without any field, so that they are reported and counted.
-#[derive(Debug, Default)]
-pub struct CocoFile {
-    /// Classes.
-    pub categories: Option<Vec<Category>>,
-    /// Pictures.
-    pub images: Option<Vec<Image>>,
-    /// Boxes.
-    pub annotations: Option<Vec<Annotation>>,
-}
-
-/// Reads a COCO file. Fails where the text is no JSON, where the top is no object, where one
-/// of the three lists is no list, and where a list is over its limit.
-pub fn read(reader: impl Read) -> Result<CocoFile, serde_json::Error> {
-    let mut deserializer = serde_json::Deserializer::from_reader(reader);
-    let file = deserializer.deserialize_map(FileVisitor)?;
-    deserializer.end()?;
-    Ok(file)
-}
-
-struct FileVisitor;
-
-impl<'de> Visitor<'de> for FileVisitor {
-    type Value = CocoFile;
-
-    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("an object with `images`, `annotations` and `categories`")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<CocoFile, A::Error> {
-        let mut file = CocoFile::default();
-        while let Some(key) = map.next_key::<Scalar>()? {
-            match key.text() {
-                Some("categories") => {
-                    let list = map.next_value_seed(ListSeed::new("categories", CATEGORIES_MAX))?;
-                    file.categories = Some(list);
-                }
-                Some("images") => {
-                    file.images = Some(map.next_value_seed(ListSeed::new("images", IMAGES_MAX))?);
-                }
-                Some("annotations") => {
-                    let list =
-                        map.next_value_seed(ListSeed::new("annotations", ANNOTATIONS_MAX))?;
-                    file.annotations = Some(list);
-                }
-                _ => drop(map.next_value::<IgnoredAny>()?),
-            }
-        }
-        Ok(file)
-    }
-}
-
-/// A list with a limit, of entries that may be anything.
-struct ListSeed<T> {
-    name: &'static str,
-    entries_max: usize,
-    entry: PhantomData<T>,
-}
-
-impl<T> ListSeed<T> {
-    fn new(name: &'static str, entries_max: usize) -> Self {
-        Self {
-            name,
-            entries_max,
-            entry: PhantomData,
+/// Annotation files of one split and the folders with their pictures, in the order in which
+/// they are tried.
+fn candidates(split: Split) -> Vec<(String, Vec<String>)> {
+    let s = split.name();
+    let of = |file: &str, folders: &[&str]| {
+        let folders = folders.iter().map(|folder| (*folder).to_owned()).collect();
+        (file.to_owned(), folders)
+    };
+    let mut all = vec![of(&format!("annotations_{s}.json"), &["", "images"])];
+    for tag in [format!("{s}2017"), format!("{s}2014"), s.to_owned()] {
+        for folder in ["annotations/", ""] {
+            let file = format!("{folder}instances_{tag}.json");
+            let images = format!("images/{tag}");
+            all.push(of(&file, &[&tag, &images, "images", ""]));
         }
     }
+    let folders: &[&str] = match split {
+        Split::Train => &["train"],
+        Split::Val => &["val", "valid"],
+    };
+    all.extend(folders.iter().map(|folder| {
+        let file = format!("{folder}/_annotations.coco.json");
+        of(&file, &[folder])
+    }));
+    all
 }
 
-impl<'de, T: Deserialize<'de> + Default> DeserializeSeed<'de> for ListSeed<T> {
-    type Value = Vec<T>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Vec<T>, D::Error> {
-        deserializer.deserialize_seq(self)
-    }
+/// The annotation file that shows that `root` is such a set, relative to it.
+pub(super) fn sign(root: &Path) -> Option<PathBuf> {
+    let own = |split| candidates(split).into_iter().map(|(file, _)| file);
+    own(Split::Train)
+        .chain(own(Split::Val))
+        .chain([Dataset::COMMON_FILE.to_owned()])
+        .map(PathBuf::from)
+        .find(|file| root.join(file).is_file())
 }
 
-impl<'de, T: Deserialize<'de> + Default> Visitor<'de> for ListSeed<T> {
-    type Value = Vec<T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "a list of {}", self.name)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<T>, A::Error> {
-        let mut entries = Vec::new();
-        while let Some(Lenient(entry)) = seq.next_element::<Lenient<T>>()? {
-            if entries.len() == self.entries_max {
-                let expected = format!("at most {} {}", self.entries_max, self.name);
-                return Err(Error::invalid_value(
-                    Unexpected::Other("one more"),
-                    &expected.as_str(),
-                ));
-            }
-            entries.push(entry);
-        }
-        Ok(entries)
-    }
+/// Whether the split has an annotation file of its own.
+pub(super) fn has_split(root: &Path, split: Split) -> bool {
+    candidates(split)
+        .iter()
+        .any(|(file, _)| root.join(file).is_file())
 }
 
-/// An object, or the default for anything else.
-struct Lenient<T>(T);
-
-impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Lenient<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(LenientVisitor(PhantomData))
+/// Reads one split: its own file, else the common one.
+pub(super) fn lists(root: &Path, split: Split) -> Result<Lists, DatasetError> {
+    let common = (
+        Dataset::COMMON_FILE.to_owned(),
+        vec![String::new(), "images".to_owned()],
+    );
+    let (file, folders) = candidates(split)
+        .into_iter()
+        .chain([common])
+        .find(|(file, _)| root.join(file).is_file())
+        .ok_or_else(|| DatasetError::NoAnnotations {
+            root: root.to_owned(),
+            split,
+            looked_for: LOOKED_FOR.to_owned(),
+        })?;
+    let path = root.join(&file);
+    let reader = files::open(&path, Dataset::ANNOTATION_BYTES_MAX)?;
+    let reader = BufReader::with_capacity(READ_BUFFER_BYTES, reader);
+    let read = coco_json::read(reader).map_err(|source| DatasetError::Json {
+        path: path.clone(),
+        format: "COCO",
+        source,
+    })?;
+    let mut lists = of_file(read, path)?;
+    lists.picture_folders = folders.into_iter().map(PathBuf::from).collect();
+    if file == Dataset::COMMON_FILE {
+        lists.warnings.push(format!(
+            "no annotations_{split}.json: both splits are all of {file}"
+        ));
     }
+    Ok(lists)
 }
 
-struct LenientVisitor<T>(PhantomData<T>);
-
-impl<'de, T: Deserialize<'de> + Default> Visitor<'de> for LenientVisitor<T> {
-    type Value = Lenient<T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Lenient<T>, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(map)).map(Lenient)
-    }
-
-    visit_simple_as!(Lenient(T::default()));
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Lenient<T>, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Lenient(T::default()))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn odd_entries_are_kept_as_empty_ones() {
-        let text = r#"{"info": [[{}]], "images": [5, null, "x", [1, {"a": 2}], {"id": 7.0,
-            "file_name": "a.jpg", "width": {"deep": []}, "extra": 1}],
-            "annotations": [{"bbox": [1, 2.5, 3, 4], "segmentation": [[1, 2]], "iscrowd": true},
-            {"bbox": [1, 2, 3]}, {"bbox": [1, 2, 3, 4, 5]}, {"bbox": "box"}, {"bbox": [1, 2, 3, "4"]}]}"#;
-        let file = read(text.as_bytes()).unwrap();
-        assert_eq!(file.categories, None);
-        let images = file.images.unwrap();
-        assert!(images[..4].iter().all(|image| *image == Image::default()));
-        assert_eq!(images[4].id.integer(), Some(7));
-        assert_eq!(images[4].width, Scalar::Other);
-        let boxes: Vec<_> = file.annotations.unwrap().iter().map(|a| a.bbox.0).collect();
-        assert_eq!(boxes, [Some([1.0, 2.5, 3.0, 4.0]), None, None, None, None]);
-    }
-
-    #[test]
-    fn what_is_no_coco_file_is_refused_with_its_place() {
-        for text in [
-            "",
-            "[]",
-            "7",
-            "{\"images\": {}}",
-            "{\"images\": [",
-            "{} x",
-            "{\"images\": [{\"id\": NaN}]}",
-        ] {
-            assert!(
-                read(text.as_bytes())
-                    .unwrap_err()
-                    .to_string()
-                    .contains("line 1"),
-                "{text}"
-            );
-        }
-        // Nesting deeper than the parser's own limit is an error, not a stack overflow.
-        let deep = format!("{{\"images\": {}", "[".repeat(100_000));
-        assert!(read(deep.as_bytes()).is_err());
-    }
-
-    #[test]
-    fn lists_have_limits() {
-        let text = format!("{{\"categories\": [0{}]}}", ",0".repeat(CATEGORIES_MAX));
-        let error = read(text.as_bytes()).unwrap_err().to_string();
-        assert!(error.contains("at most 100000 categories"), "{error}");
-    }
+/// The three lists, or which one is missing.
+fn of_file(file: CocoFile, path: PathBuf) -> Result<Lists, DatasetError> {
+    let missing = |list| DatasetError::MissingList {
+        path: path.clone(),
+        list,
+    };
+    let categories = file.categories.ok_or_else(|| missing("categories"))?;
+    let images = file.images.ok_or_else(|| missing("images"))?;
+    let annotations = file.annotations.ok_or_else(|| missing("annotations"))?;
+    Ok(Lists {
+        categories,
+        images,
+        annotations,
+        sizes: Sizes::Stated,
+        ..Lists::new(path, "annotation")
+    })
 }

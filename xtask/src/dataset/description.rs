@@ -119,45 +119,61 @@ impl Description {
     }
 
     /// What is assumed where a folder has no `dataset.toml`: every class that the
-    /// annotation file lists is labelled everywhere.
-    pub fn assumed(root: &Path, labelled: [bool; ObjectClass::COUNT]) -> Self {
+    /// annotations list is labelled everywhere, and rider boxes hold `rider_box`. Where
+    /// nothing is known of them, they hold the person alone; but a set that lists riders
+    /// and no cycles at all has these in its riders' boxes.
+    pub fn assumed(
+        root: &Path,
+        labelled: [bool; ObjectClass::COUNT],
+        rider_box: Option<RiderBox>,
+    ) -> Self {
         let name = root
             .file_name()
             .unwrap_or(root.as_os_str())
             .to_string_lossy()
             .into_owned();
-        let rider = labelled[ObjectClass::Rider.index()];
+        let lists = |class: ObjectClass| labelled[class.index()];
+        let cycles = lists(ObjectClass::Bicycle) || lists(ObjectClass::Motorcycle);
+        let rider_box = match rider_box {
+            Some(known) => known,
+            None if !lists(ObjectClass::Rider) => RiderBox::None,
+            None if cycles => RiderBox::Alone,
+            None => RiderBox::WithCycle,
+        };
+        let mut warnings = vec![format!(
+            "no {DESCRIPTION_FILE}: all classes that the annotations list are taken as labelled \
+             in every image"
+        )];
+        if rider_box == RiderBox::WithCycle {
+            warnings.push(format!(
+                "no {DESCRIPTION_FILE}: rider boxes are taken to hold the cycle too; where they \
+                 do not, say rider_box = \"alone\" there"
+            ));
+        }
         Self {
             name,
             licence: "not stated".to_owned(),
             labelled,
             per_image: false,
-            rider_box: if rider {
-                RiderBox::Alone
-            } else {
-                RiderBox::None
-            },
-            warnings: vec![format!(
-                "no {DESCRIPTION_FILE}: all classes that the annotations list are taken as labelled \
-                 in every image"
-            )],
+            rider_box,
+            warnings,
         }
     }
 }
 
-/// The three forms in use are told apart by their key words, since the field is a
-/// sentence for people too.
+/// `alone`, `with-cycle` or `none`. The field may be a sentence for people too, of which
+/// the key words count.
 fn parse_rider_box(text: &str) -> Result<RiderBox, String> {
     let lower = text.to_lowercase();
     if lower.starts_with("none") {
         Ok(RiderBox::None)
-    } else if lower.contains("in one box") {
+    } else if lower.starts_with("with-cycle") || lower.contains("in one box") {
         Ok(RiderBox::WithCycle)
     } else if lower.contains("alone") {
         Ok(RiderBox::Alone)
     } else {
         Err(format!(
-            "rider_box: `{}` must start with `none`, or hold `alone` or `in one box`",
+            "rider_box: `{}` must be `alone`, `with-cycle` or `none`",
             text.chars().take(80).collect::<String>()
         ))
     }
@@ -200,6 +216,11 @@ mod tests {
             parse_rider_box("None: a person box on a cycle box"),
             Ok(RiderBox::None)
         );
+        assert_eq!(parse_rider_box("with-cycle"), Ok(RiderBox::WithCycle));
+        assert_eq!(
+            parse_rider_box("person and cycle in one box"),
+            Ok(RiderBox::WithCycle)
+        );
         assert!(parse_rider_box("both").unwrap_err().contains("rider_box"));
     }
 
@@ -221,6 +242,20 @@ mod tests {
                 .unwrap_err()
                 .contains("licence")
         );
+    }
+
+    #[test]
+    fn without_a_description_riders_hold_what_is_likely() {
+        let assumed = |classes: &[ObjectClass], known| {
+            let mut labelled = [false; ObjectClass::COUNT];
+            classes.iter().for_each(|c| labelled[c.index()] = true);
+            Description::assumed(Path::new("/data/set"), labelled, known).rider_box
+        };
+        use ObjectClass::{Bicycle, Person, Rider};
+        assert_eq!(assumed(&[Person, Bicycle], None), RiderBox::None);
+        assert_eq!(assumed(&[Rider, Bicycle], None), RiderBox::Alone);
+        assert_eq!(assumed(&[Person, Rider], None), RiderBox::WithCycle);
+        assert_eq!(assumed(&[Rider], Some(RiderBox::Alone)), RiderBox::Alone);
     }
 
     proptest! {

@@ -1,6 +1,6 @@
 //! Why a data set could not be loaded.
 
-use super::Split;
+use super::{DatasetKind, Split};
 use std::path::PathBuf;
 
 /// A data set that cannot be used at all. Single bad images and boxes are no errors:
@@ -9,8 +9,8 @@ use std::path::PathBuf;
 pub enum DatasetError {
     /// The folder is missing or is not a folder.
     #[error(
-        "{}: {reason}; give a folder with `images/` and `annotations_train.json` \
-         + `annotations_val.json` (or one `annotations.json`)", path.display()
+        "{}: {reason}; give the folder of a data set, or KIND:FOLDER with one of the kinds \
+         coco, yolo, voc, kitti, bdd", path.display()
     )]
     Folder {
         /// The folder asked for.
@@ -18,16 +18,37 @@ pub enum DatasetError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The folder has no annotations for this split.
+    /// Nothing in the folder is of any kind of data set.
+    #[error("{}: holds no data set{hint}; looked for {looked_for}", root.display())]
+    UnknownKind {
+        /// The folder.
+        root: PathBuf,
+        /// What each kind would have.
+        looked_for: String,
+        /// A subfolder that is one, as a half sentence; may be empty.
+        hint: String,
+    },
+    /// The folder holds what several kinds of data sets have.
     #[error(
-        "{}: no annotations for the {split} split; looked for `annotations_{split}.json` and \
-         `annotations.json`", root.display()
+        "{}: holds {found}; say which is meant, as in {kind}:{}", root.display(), root.display()
     )]
+    AmbiguousKind {
+        /// The folder.
+        root: PathBuf,
+        /// The kinds, and what shows them.
+        found: String,
+        /// One of them.
+        kind: DatasetKind,
+    },
+    /// The folder has no annotations for this split.
+    #[error("{}: no annotations for the {split} split; looked for {looked_for}", root.display())]
     NoAnnotations {
         /// The data set's folder.
         root: PathBuf,
         /// The split asked for.
         split: Split,
+        /// Files and folders that would have held them.
+        looked_for: String,
     },
     /// A file is there but cannot be read.
     #[error("{}: cannot be read: {source}", path.display())]
@@ -47,11 +68,23 @@ pub enum DatasetError {
         /// The limit.
         bytes_max: u64,
     },
-    /// The annotations are not JSON, or not in the form of COCO.
-    #[error("{}: not COCO JSON: {source}", path.display())]
+    /// There is more of something than the limit.
+    #[error("{}: more than {count_max} {what}; split the set", path.display())]
+    TooMany {
+        /// The file or folder.
+        path: PathBuf,
+        /// The limit.
+        count_max: usize,
+        /// What is counted.
+        what: &'static str,
+    },
+    /// The annotations are not JSON, or not in the form that the kind has.
+    #[error("{}: not {format} JSON: {source}", path.display())]
     Json {
         /// The annotation file.
         path: PathBuf,
+        /// `COCO` or `BDD100K`.
+        format: &'static str,
         /// Line, column and what was expected there.
         source: serde_json::Error,
     },
@@ -62,6 +95,14 @@ pub enum DatasetError {
         path: PathBuf,
         /// Name of the list.
         list: &'static str,
+    },
+    /// The file that describes a set of this kind is wrong.
+    #[error("{}: {reason}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and what is expected.
+        reason: String,
     },
     /// `dataset.toml` is wrong.
     #[error("{}: {reason}", path.display())]
@@ -81,4 +122,30 @@ pub enum DatasetError {
         /// Why the first one was.
         first: String,
     },
+    /// Entries are broken, and none was allowed to be.
+    #[error(
+        "{}: {count} broken entries, the first:{first}\nmend or remove them, or leave out --strict \
+         to have them skipped", root.display()
+    )]
+    Strict {
+        /// The data set's folder.
+        root: PathBuf,
+        /// How many there are.
+        count: u64,
+        /// The first ones, each on a line of its own.
+        first: String,
+    },
+}
+
+impl DatasetError {
+    /// What is wrong with a file, without its name.
+    pub(super) fn reason(&self) -> String {
+        match self {
+            Self::Read { source, .. } => format!("cannot be read: {source}"),
+            Self::TooLarge {
+                bytes, bytes_max, ..
+            } => format!("{bytes} bytes, the limit is {bytes_max}"),
+            other => other.to_string(),
+        }
+    }
 }

@@ -1,87 +1,93 @@
-//! Judges the entries of a COCO file one by one.
+//! Judges the entries of a data set one by one, whatever format they came in.
 
-use super::coco::{Annotation, Category, CocoFile, Image};
-use super::scalar::{Corners, Scalar};
-use super::{
-    Dataset, DatasetError, Description, GroundTruth, ImageEntry, Skipped, class_of_category,
-};
-use lookout::class::ObjectClass;
+use super::alias::{CategoryMeaning, meaning_of_category};
+use super::box_judge::BoxJudge;
+use super::files;
+use super::lists::{Annotation, Category, Faults, Image, Lists, Sizes};
+use super::picture::sizes;
+use super::scalar::Scalar;
+use super::{Description, ImageEntry};
 use lookout::frame::Frame;
-use lookout::geometry::BBox;
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
-/// Boxes may stick out of the image by this much without being worth a word (rounding).
-const OUTSIDE_PIXELS_MAX: f32 = 1.0;
-/// More names of dropped categories than this are counted together.
-const DROPPED_NAMES_MAX: usize = 1000;
-/// Where the names of dropped categories beyond the limit are counted.
-const DROPPED_OTHERS: &str = "(others)";
+/// A category of the set.
+pub(super) struct MeantCategory {
+    /// As the set calls it.
+    pub name: String,
+    /// What it is to us.
+    pub meaning: CategoryMeaning,
+}
 
-/// The three lists that every COCO file has.
-pub(super) struct Lists {
+/// What the judge goes by: the lists without their entries.
+struct Rules {
+    path: PathBuf,
+    picture_folders: Vec<PathBuf>,
+    sizes: Sizes,
+    noun: &'static str,
+}
+
+/// Turns entries of lists into images and objects, and keeps a record of what is wrong.
+pub(super) struct Judge<'a> {
+    root: &'a Path,
+    rules: Rules,
+    /// Files with the labels of single pictures, by image id.
+    label_paths: HashMap<i64, Box<Path>>,
+    pub faults: Faults,
+    pub boxes: BoxJudge,
+    /// Pictures taken for shrunken copies.
+    pub shrunk_count: u64,
+}
+
+/// The entries that [`Judge`] takes one after the other.
+pub(super) struct Entries {
     pub categories: Vec<Category>,
     pub images: Vec<Image>,
     pub annotations: Vec<Annotation>,
 }
 
-/// A category of the file: one of our classes, or the name of something else.
-pub(super) type CategoryClass = Result<ObjectClass, String>;
-
-/// Turns entries of a COCO file into images and objects, and keeps a record of what is wrong.
-pub(super) struct Judge<'a> {
-    root: &'a Path,
-    annotation_path: &'a Path,
-    pub skipped: Vec<Skipped>,
-    pub skipped_count: u64,
-    pub dropped: BTreeMap<String, u64>,
-    pub clipped_count: u64,
+/// An image whose file was found.
+struct Found {
+    id: i64,
+    path: PathBuf,
+    /// As the entry states it.
+    size: Option<(u32, u32)>,
+    label_path: Option<Box<Path>>,
 }
 
 impl<'a> Judge<'a> {
-    /// Nothing wrong yet.
-    pub fn new(root: &'a Path, annotation_path: &'a Path) -> Self {
-        Self {
+    /// A judge for lists of the set in `root`, and their entries. Nothing is wrong yet but
+    /// what the reader of the format found.
+    pub fn new(root: &'a Path, lists: Lists) -> (Self, Entries) {
+        let judge = Self {
             root,
-            annotation_path,
-            skipped: Vec::new(),
-            skipped_count: 0,
-            dropped: BTreeMap::new(),
-            clipped_count: 0,
-        }
-    }
-
-    /// Counts something unusable, and lists it while there is room.
-    fn skip(&mut self, path: Option<&Path>, reason: String) {
-        self.skipped_count += 1;
-        if self.skipped.len() < Dataset::SKIPPED_MAX {
-            let path = path.unwrap_or(self.annotation_path).to_owned();
-            self.skipped.push(Skipped { path, reason });
-        }
-    }
-
-    /// Why the first unusable entry was skipped.
-    pub fn first_reason(&self) -> Option<&str> {
-        self.skipped.first().map(|skipped| skipped.reason.as_str())
-    }
-
-    /// The three lists, or which one is missing.
-    pub fn lists(&self, file: CocoFile) -> Result<Lists, DatasetError> {
-        let missing = |list| DatasetError::MissingList {
-            path: self.annotation_path.to_owned(),
-            list,
+            rules: Rules {
+                path: lists.path,
+                picture_folders: lists.picture_folders,
+                sizes: lists.sizes,
+                noun: lists.noun,
+            },
+            label_paths: HashMap::new(),
+            faults: lists.faults,
+            boxes: BoxJudge::new(lists.unit),
+            shrunk_count: 0,
         };
-        Ok(Lists {
-            categories: file.categories.ok_or_else(|| missing("categories"))?,
-            images: file.images.ok_or_else(|| missing("images"))?,
-            annotations: file.annotations.ok_or_else(|| missing("annotations"))?,
-        })
+        let entries = Entries {
+            categories: lists.categories,
+            images: lists.images,
+            annotations: lists.annotations,
+        };
+        (judge, entries)
     }
 
-    /// Class by category id. Of two categories with one id the first wins.
-    pub fn classes(&mut self, categories: &[Category]) -> HashMap<i64, CategoryClass> {
-        let mut classes = HashMap::new();
+    fn skip(&mut self, path: Option<&Path>, reason: String) {
+        self.faults.add(path.unwrap_or(&self.rules.path), reason);
+    }
+
+    /// The categories by id. Of two categories with one id the first wins.
+    pub fn categories(&mut self, categories: &[Category]) -> HashMap<i64, MeantCategory> {
+        let mut meant = HashMap::new();
         for (index, category) in categories.iter().enumerate() {
             let (Some(id), Some(name)) = (category.id.integer(), category.name.text()) else {
                 self.skip(
@@ -90,45 +96,74 @@ impl<'a> Judge<'a> {
                 );
                 continue;
             };
-            match classes.entry(id) {
+            match meant.entry(id) {
                 Entry::Occupied(_) => self.skip(None, format!("category id {id} is given twice")),
                 Entry::Vacant(vacant) => {
-                    vacant.insert(class_of_category(name).ok_or_else(|| name.to_owned()));
+                    vacant.insert(MeantCategory {
+                        meaning: meaning_of_category(name),
+                        name: name.to_owned(),
+                    });
                 }
             }
         }
-        classes
+        meant
     }
 
     /// The usable images by rising id, without boxes yet.
-    pub fn entries(&mut self, images: Vec<Image>, description: &Description) -> Vec<ImageEntry> {
-        let mut entries = Vec::with_capacity(images.len());
+    pub fn images(&mut self, images: Vec<Image>, description: &Description) -> Vec<ImageEntry> {
+        let mut found = Vec::with_capacity(images.len());
         for (index, image) in images.into_iter().enumerate() {
-            match self.entry(&image, description) {
-                Ok(entry) => entries.push(entry),
+            match self.find(&image) {
+                Ok((id, path, size)) => found.push(Found {
+                    id,
+                    path,
+                    size,
+                    label_path: image.label_path,
+                }),
                 Err(reason) => {
                     let path = image.file_name.text().map(Path::new);
-                    self.skip(path, format!("image {index}: {reason}"));
+                    let reason = if image.label_path.is_some() {
+                        reason
+                    } else {
+                        format!("image {index}: {reason}")
+                    };
+                    self.skip(path, reason);
                 }
             }
         }
         // Stable, so that of two images with one id the first of the file wins.
-        entries.sort_by_key(|entry| entry.id);
-        let mut unique: Vec<ImageEntry> = Vec::with_capacity(entries.len());
-        for entry in entries {
-            if unique.last().is_some_and(|last| last.id == entry.id) {
+        found.sort_by_key(|image| image.id);
+        self.measure(&mut found);
+        let mut unique: Vec<ImageEntry> = Vec::with_capacity(found.len());
+        for image in found {
+            let Some((width, height)) = image.size else {
+                continue;
+            };
+            if unique.last().is_some_and(|last| last.id == image.id) {
                 self.skip(
-                    Some(&entry.path),
-                    format!("image id {} is given twice", entry.id),
+                    Some(&image.path),
+                    format!("image id {} is given twice", image.id),
                 );
-            } else {
-                unique.push(entry);
+                continue;
             }
+            if let Some(path) = image.label_path {
+                self.label_paths.insert(image.id, path);
+            }
+            unique.push(ImageEntry {
+                path: image.path,
+                id: image.id,
+                width,
+                height,
+                objects: Vec::new(),
+                labelled: description.labelled,
+            });
         }
         unique
     }
 
-    fn entry(&self, image: &Image, description: &Description) -> Result<ImageEntry, String> {
+    /// Id, file and stated size of an image.
+    #[expect(clippy::type_complexity)]
+    fn find(&self, image: &Image) -> Result<(i64, PathBuf, Option<(u32, u32)>), String> {
         let id = image
             .id
             .integer()
@@ -137,141 +172,104 @@ impl<'a> Judge<'a> {
             .file_name
             .text()
             .ok_or("`file_name` is missing or is no text")?;
+        let max = i64::from(Frame::SIDE_PIXELS_MAX);
         let side = |value: &Scalar, field: &str| {
-            let max = i64::from(Frame::SIDE_PIXELS_MAX);
             let side = value.integer().filter(|side| (1..=max).contains(side));
             side.map(|side| side as u32)
                 .ok_or(format!("`{field}` must be 1 to {max}"))
         };
-        let (width, height) = (side(&image.width, "width")?, side(&image.height, "height")?);
-        let path = self.picture_path(name)?;
-        let labelled = description.labelled;
-        Ok(ImageEntry {
-            path,
-            id,
-            width,
-            height,
-            objects: Vec::new(),
-            labelled,
-        })
+        let size = side(&image.width, "width")
+            .and_then(|width| Ok((width, side(&image.height, "height")?)));
+        let size = match self.rules.sizes {
+            Sizes::Stated => Some(size?),
+            _ => size.ok(),
+        };
+        Ok((id, self.picture_path(name)?, size))
     }
 
-    /// Where the picture is: as the file name says, or in `images/`, as COCO itself has it.
-    /// Names that could lead out of the folder are refused.
+    /// Where the picture is. Names that could lead out of the folder are refused.
     fn picture_path(&self, name: &str) -> Result<PathBuf, String> {
-        let relative = Path::new(name);
-        let inside = relative
-            .components()
-            .all(|component| matches!(component, Component::Normal(_) | Component::CurDir));
-        if !inside || name.is_empty() || name.contains('\0') {
-            return Err("`file_name` must be a path inside the data set's folder".to_owned());
-        }
-        [
-            self.root.join(relative),
-            self.root.join("images").join(relative),
-        ]
-        .into_iter()
-        .find(|path| path.is_file())
-        .ok_or_else(|| "no such picture file, nor in `images/`".to_owned())
+        let relative =
+            files::inside(name).ok_or("`file_name` must be a path inside the data set's folder")?;
+        let folders = &self.rules.picture_folders;
+        let path = |folder: &PathBuf| self.root.join(folder).join(relative);
+        folders
+            .iter()
+            .map(path)
+            .find(|path| path.is_file())
+            .ok_or_else(|| {
+                let others: Vec<String> = folders
+                    .iter()
+                    .filter(|folder| !folder.as_os_str().is_empty())
+                    .map(|folder| format!(", nor in `{}/`", folder.display()))
+                    .collect();
+                format!("no such picture file{}", others.concat())
+            })
     }
 
-    /// Gives every usable annotation to its image.
-    pub fn place_boxes(
-        &mut self,
-        entries: &mut [ImageEntry],
-        annotations: Vec<Annotation>,
-        classes: &HashMap<i64, CategoryClass>,
-    ) {
-        for (index, annotation) in annotations.into_iter().enumerate() {
-            let entry = annotation
-                .image_id
-                .integer()
-                .and_then(|id| entries.binary_search_by_key(&id, |entry| entry.id).ok());
-            let Some(entry) = entry.map(|position| &mut entries[position]) else {
-                self.skip(
-                    None,
-                    format!("annotation {index}: `image_id` names no usable image"),
-                );
-                continue;
-            };
-            match self.object(&annotation, entry, classes) {
-                Ok(Some(object)) => entry.objects.push(object),
-                Ok(None) => {}
-                Err(reason) => {
-                    self.skip(Some(&entry.path), format!("annotation {index}: {reason}"));
+    /// Reads the sizes that were not stated from the pictures; images whose file is no
+    /// picture stay without, and are reported.
+    fn measure(&mut self, found: &mut [Found]) {
+        let unstated: Vec<usize> = (0..found.len())
+            .filter(|&index| found[index].size.is_none())
+            .collect();
+        let paths: Vec<&Path> = unstated.iter().map(|&i| found[i].path.as_path()).collect();
+        let measured = sizes(&paths);
+        for (&index, size) in unstated.iter().zip(measured) {
+            match size {
+                Ok(size) => found[index].size = Some(self.original(size)),
+                Err(error) => {
+                    let path = found[index].path.clone();
+                    self.skip(Some(&path), error.reason);
                 }
             }
         }
     }
 
-    /// The object, `None` when its category is none of our classes.
-    fn object(
-        &mut self,
-        annotation: &Annotation,
-        entry: &ImageEntry,
-        classes: &HashMap<i64, CategoryClass>,
-    ) -> Result<Option<GroundTruth>, String> {
-        let category = annotation
-            .category_id
-            .integer()
-            .and_then(|id| classes.get(&id));
-        let class = match category.ok_or("`category_id` names no category")? {
-            Ok(class) => *class,
-            Err(name) => {
-                self.count_dropped(name);
-                return Ok(None);
-            }
+    /// The size that boxes of a picture of this size refer to.
+    fn original(&mut self, (width, height): (u32, u32)) -> (u32, u32) {
+        let Sizes::OfOriginal(whole_width, whole_height) = self.rules.sizes else {
+            return (width, height);
         };
-        let crowd = annotation
-            .iscrowd
-            .flag()
-            .ok_or("`iscrowd` must be 0 or 1")?;
-        let raw = corner_box(annotation.bbox)?;
-        let bbox = raw.clip(entry.width as f32, entry.height as f32);
-        if !bbox.is_valid() {
-            return Err("`bbox` lies outside the image".to_owned());
+        let (ratio, whole_ratio) = (
+            f64::from(width) / f64::from(height),
+            f64::from(whole_width) / f64::from(whole_height),
+        );
+        if width < whole_width && (ratio / whole_ratio - 1.0).abs() < 0.01 {
+            self.shrunk_count += 1;
+            return (whole_width, whole_height);
         }
-        let moved = [
-            raw.x0 - bbox.x0,
-            raw.y0 - bbox.y0,
-            raw.x1 - bbox.x1,
-            raw.y1 - bbox.y1,
-        ];
-        if moved.iter().any(|by| by.abs() > OUTSIDE_PIXELS_MAX) {
-            self.clipped_count += 1;
-        }
-        let area = annotation.area.number().map(|area| area as f32);
-        let area = area
-            .filter(|area| area.is_finite() && *area > 0.0)
-            .unwrap_or(bbox.area());
-        Ok(Some(GroundTruth {
-            class,
-            bbox,
-            crowd,
-            area,
-        }))
+        (width, height)
     }
 
-    fn count_dropped(&mut self, name: &str) {
-        let full = self.dropped.len() >= DROPPED_NAMES_MAX && !self.dropped.contains_key(name);
-        let name = if full { DROPPED_OTHERS } else { name };
-        *self.dropped.entry(name.to_owned()).or_default() += 1;
-    }
-}
-
-/// The box as the file gives it, not clipped.
-fn corner_box(corners: Corners) -> Result<BBox, String> {
-    let [x, y, width, height] = corners.0.ok_or("`bbox` must be four numbers")?;
-    if !(width > 0.0 && height > 0.0) {
-        return Err("`bbox` must have a width and a height above 0".to_owned());
-    }
-    let bbox = BBox::new(x as f32, y as f32, (x + width) as f32, (y + height) as f32);
-    let finite = [bbox.x0, bbox.y0, bbox.x1, bbox.y1]
-        .iter()
-        .all(|value| value.is_finite());
-    if finite {
-        Ok(bbox)
-    } else {
-        Err("`bbox` holds a number that is too large".to_owned())
+    /// Gives every usable annotation to its image.
+    pub fn place_boxes(
+        &mut self,
+        images: &mut [ImageEntry],
+        annotations: Vec<Annotation>,
+        categories: &HashMap<i64, MeantCategory>,
+    ) {
+        let noun = self.rules.noun;
+        for (index, annotation) in annotations.into_iter().enumerate() {
+            let image = annotation
+                .image_id
+                .integer()
+                .and_then(|id| images.binary_search_by_key(&id, |image| image.id).ok());
+            let Some(image) = image.map(|position| &mut images[position]) else {
+                // Where labels lie beside their picture, the picture was reported already.
+                if annotation.place.is_none() {
+                    self.skip(
+                        None,
+                        format!("{noun} {index}: `image_id` names no usable image"),
+                    );
+                }
+                continue;
+            };
+            if let Err(reason) = self.boxes.place(&annotation, image, categories) {
+                let path = self.label_paths.get(&image.id).map_or(&*image.path, |p| p);
+                let place = annotation.place.map_or(index as u64, u64::from);
+                self.faults.add(path, format!("{noun} {place}: {reason}"));
+            }
+        }
     }
 }

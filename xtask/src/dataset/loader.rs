@@ -1,141 +1,130 @@
-//! Loads one split of a data set: finds its files, has every entry judged, sets the masks.
+//! Loads one split of a data set: finds its kind, has every entry judged, sets the masks.
 
-use super::coco::{self, CocoFile};
-use super::judge::{CategoryClass, Judge};
+use super::alias::CategoryMeaning;
+use super::judge::{Judge, MeantCategory};
+use super::lists::Faults;
 use super::{
-    Dataset, DatasetError, Description, GroundTruth, ImageEntry, LoadOptions, RiderBox, Split,
-    relabel_riders,
+    CombinedRiders, Dataset, DatasetError, DatasetLocation, Description, GroundTruth, ImageEntry,
+    LoadOptions, RiderBox, Skipped, Split, check_pictures, combined_riders, relabel_riders,
 };
 use lookout::class::ObjectClass;
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{BufReader, Read};
-use std::path::{Path, PathBuf};
 
-/// The buffer for reading JSON; the parser takes single bytes from it.
-const READ_BUFFER_BYTES: usize = 1 << 20;
+/// Broken entries that an error names.
+const STRICT_SHOWN: usize = 5;
 
 /// See [`Dataset::load`].
 pub(super) fn load(
-    dir: &Path,
+    location: &DatasetLocation,
     split: Split,
     options: LoadOptions,
 ) -> Result<Dataset, DatasetError> {
-    check_folder(dir)?;
-    let description = Description::read(dir)?;
-    let annotation_path = find_annotations(dir, split)?;
-    let file = read_coco(&annotation_path)?;
-    let mut judge = Judge::new(dir, &annotation_path);
-    let lists = judge.lists(file)?;
-    let classes = judge.classes(&lists.categories);
-    let mut description =
-        description.unwrap_or_else(|| Description::assumed(dir, listed_classes(&classes)));
-    let mut images = judge.entries(lists.images, &description);
-    judge.place_boxes(&mut images, lists.annotations, &classes);
+    let root = location.root.as_path();
+    let kind = location.detect()?;
+    let description = Description::read(root)?;
+    let mut lists = kind.lists(root, split)?;
+    let (rider_box, path) = (lists.rider_box, lists.path.clone());
+    let mut warnings = std::mem::take(&mut lists.warnings);
+    let (mut judge, entries) = Judge::new(root, lists);
+    let categories = judge.categories(&entries.categories);
+    let mut description = description
+        .unwrap_or_else(|| Description::assumed(root, listed_classes(&categories), rider_box));
+    let mut images = judge.images(entries.images, &description);
+    judge.place_boxes(&mut images, entries.annotations, &categories);
     if images.is_empty() {
+        let first = judge.faults.listed.first();
         return Err(DatasetError::Empty {
-            path: annotation_path.clone(),
-            skipped: judge.skipped_count,
-            first: judge
-                .first_reason()
-                .unwrap_or("the list `images` is empty")
-                .to_owned(),
+            path,
+            skipped: judge.faults.count,
+            first: first.map_or("no picture is listed".to_owned(), |skipped| {
+                skipped.reason.clone()
+            }),
         });
     }
-    let relabelled_count = finish_entries(&mut images, &mut description, options);
-    let mut warnings = std::mem::take(&mut description.warnings);
-    if !Dataset::has_split(dir, split) {
-        let file = Dataset::COMMON_FILE;
+    let Riders {
+        relabelled_count,
+        combined_count,
+    } = finish_entries(&mut images, &mut description, options);
+    if judge.shrunk_count > 0 {
         warnings.push(format!(
-            "no annotations_{split}.json: both splits are all of {file}"
+            "{} pictures are smaller than the set's own; their boxes are taken to refer to the \
+             full size",
+            judge.shrunk_count
         ));
     }
-    Ok(Dataset {
-        root: dir.to_owned(),
+    warnings.splice(..0, std::mem::take(&mut description.warnings));
+    let Faults { listed, count } = judge.faults;
+    let dataset = Dataset {
+        root: root.to_owned(),
+        kind,
         split,
         description,
         images,
-        skipped: judge.skipped,
-        skipped_count: judge.skipped_count,
-        dropped: judge.dropped,
-        clipped_count: judge.clipped_count,
+        skipped: listed,
+        skipped_count: count,
+        dropped: judge.boxes.dropped,
+        ignored: judge.boxes.ignored,
+        clipped_count: judge.boxes.clipped_count,
         relabelled_count,
+        combined_riders: options.combined_riders,
+        combined_count,
         warnings,
-    })
-}
-
-fn check_folder(dir: &Path) -> Result<(), DatasetError> {
-    if dir.is_dir() {
-        return Ok(());
-    }
-    let reason = if dir.exists() {
-        "not a folder"
-    } else {
-        "no such folder"
     };
-    Err(DatasetError::Folder {
-        path: dir.to_owned(),
-        reason: reason.to_owned(),
-    })
+    if options.strict {
+        check(&dataset)?;
+    }
+    Ok(dataset)
 }
 
-/// Which of our classes the annotation file names.
-fn listed_classes(classes: &HashMap<i64, CategoryClass>) -> [bool; ObjectClass::COUNT] {
+/// Fails where anything is broken, torn pictures too.
+fn check(dataset: &Dataset) -> Result<(), DatasetError> {
+    let fail = |faults: &[Skipped], count: u64| {
+        let line = |fault: &Skipped| format!("\n  {}: {}", fault.path.display(), fault.reason);
+        Err(DatasetError::Strict {
+            root: dataset.root.clone(),
+            count,
+            first: faults.iter().take(STRICT_SHOWN).map(line).collect(),
+        })
+    };
+    if dataset.skipped_count > 0 {
+        return fail(&dataset.skipped, dataset.skipped_count);
+    }
+    match check_pictures(dataset) {
+        torn if torn.is_empty() => Ok(()),
+        torn => fail(&torn, torn.len() as u64),
+    }
+}
+
+/// Which of our classes the set lists.
+fn listed_classes(categories: &HashMap<i64, MeantCategory>) -> [bool; ObjectClass::COUNT] {
     let mut listed = [false; ObjectClass::COUNT];
-    for class in classes.values().filter_map(|class| class.as_ref().ok()) {
-        listed[class.index()] = true;
+    for category in categories.values() {
+        if let CategoryMeaning::Class(class) = category.meaning {
+            listed[class.index()] = true;
+        }
     }
     listed
 }
 
-/// The split's own file, else the common one.
-fn find_annotations(dir: &Path, split: Split) -> Result<PathBuf, DatasetError> {
-    [
-        format!("annotations_{split}.json"),
-        Dataset::COMMON_FILE.to_owned(),
-    ]
-    .into_iter()
-    .map(|name| dir.join(name))
-    .find(|path| path.is_file())
-    .ok_or_else(|| DatasetError::NoAnnotations {
-        root: dir.to_owned(),
-        split,
-    })
+/// What became of riders.
+struct Riders {
+    /// Persons that became riders.
+    relabelled_count: u64,
+    /// Riders in one box with their cycle.
+    combined_count: u64,
 }
 
-fn read_coco(path: &Path) -> Result<CocoFile, DatasetError> {
-    let bytes_max = Dataset::ANNOTATION_BYTES_MAX;
-    let read = |source| DatasetError::Read {
-        path: path.to_owned(),
-        source,
-    };
-    let file = File::open(path).map_err(read)?;
-    let bytes = file.metadata().map_err(read)?.len();
-    if bytes > bytes_max {
-        return Err(DatasetError::TooLarge {
-            path: path.to_owned(),
-            bytes,
-            bytes_max,
-        });
-    }
-    // The file may grow while it is read; the limit holds all the same.
-    let reader = BufReader::with_capacity(READ_BUFFER_BYTES, file.take(bytes_max));
-    coco::read(reader).map_err(|source| DatasetError::Json {
-        path: path.to_owned(),
-        source,
-    })
-}
-
-/// Sets the `labelled` masks and, where asked for, tells riders from persons. Returns how
-/// many persons became riders.
+/// Sets the `labelled` masks and, where asked for, tells riders from persons and from their
+/// cycles.
 fn finish_entries(
     entries: &mut [ImageEntry],
     description: &mut Description,
     options: LoadOptions,
-) -> u64 {
+) -> Riders {
     use ObjectClass::{Bicycle, Motorcycle, Person, Rider};
     let relabel = options.relabel_riders && description.rider_box == RiderBox::None;
-    let mut relabelled_count = 0;
+    let combined = description.rider_box == RiderBox::WithCycle;
+    let (mut relabelled_count, mut combined_count) = (0, 0);
     for entry in entries {
         entry.labelled = description.labelled;
         if description.per_image {
@@ -154,13 +143,26 @@ fn finish_entries(
                 .all(|c| entry.labelled[c.index()]);
             entry.labelled[Rider.index()] |= all_needed || count > 0;
         }
+        if combined {
+            combined_count += combined_riders::apply(
+                options.combined_riders,
+                &mut entry.objects,
+                &entry.labelled,
+            );
+        }
     }
     if relabel {
         description.labelled[Rider.index()] |= [Person, Bicycle, Motorcycle]
             .iter()
             .all(|c| description.labelled[c.index()]);
     }
-    relabelled_count
+    if combined && options.combined_riders != CombinedRiders::Class {
+        description.rider_box = RiderBox::Alone;
+    }
+    Riders {
+        relabelled_count,
+        combined_count,
+    }
 }
 
 /// Which classes have a box that is no crowd region. Crowd regions do not count: some of

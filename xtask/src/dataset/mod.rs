@@ -1,100 +1,78 @@
-//! Labelled images from a folder: COCO JSON, the pictures and `dataset.toml`.
+//! Labelled images from a folder, in whichever of five formats they come.
 //!
-//! A folder holds `images/` and `annotations_train.json` + `annotations_val.json`, or one
-//! `annotations.json` for both splits. `dataset.toml` beside them says which classes the set
-//! labels. Whatever is wrong with single images or boxes is reported in
-//! [`Dataset::skipped`] and left out; only what makes the whole set unusable is an error.
+//! | kind | what the folder holds |
+//! |---|---|
+//! | `coco` | `images/` and `annotations_train.json` + `annotations_val.json`, or one `annotations.json` for both splits; or COCO's own `annotations/instances_train2017.json` + `train2017/` |
+//! | `yolo` | `data.yaml`, `images/train/` + `labels/train/`, as Ultralytics has them |
+//! | `voc` | `Annotations/*.xml`, `JPEGImages/`, `ImageSets/Main/*.txt` |
+//! | `kitti` | `training/image_2/` + `training/label_2/` |
+//! | `bdd` | `labels/det_20/det_train.json` or `labels/bdd100k_labels_images_train.json`, `images/100k/` |
+//!
+//! The kind shows in the folder's content, or is named: [`DatasetLocation`]. In every
+//! format a `dataset.toml` says which classes the set labels and what its rider boxes hold.
+//! Each format is turned into the same plain lists (`lists`), and one judge looks at these:
+//! whatever is wrong with single images or boxes is reported in [`Dataset::skipped`] and
+//! left out; only what makes the whole set unusable is an error, unless
+//! [`LoadOptions::strict`] asks for more. Nothing outside the folder is read, whatever the
+//! annotations say: absolute paths and `..` are refused.
 
 mod alias;
-pub(crate) mod coco;
+mod bdd;
+mod box_judge;
+mod check;
+mod coco;
+pub(crate) mod coco_json;
+mod combined_riders;
+mod derived_split;
 mod description;
+mod detect;
 mod entry;
 mod error;
+mod files;
+mod header;
 mod judge;
+mod kitti;
+mod lenient;
+mod lists;
 mod loader;
+mod location;
+mod options;
+mod parallel;
 mod person_on_cycle;
 mod picture;
 mod scalar;
+mod summary;
+mod voc;
+mod yaml;
+mod yolo;
 
-pub use alias::class_of_category;
+pub use alias::{CategoryMeaning, class_of_category, meaning_of_category};
+pub use check::check_pictures;
+pub use combined_riders::{CombinedRiders, rider_share};
 pub use description::{DESCRIPTION_FILE, Description, RiderBox};
 pub use entry::{GroundTruth, ImageEntry, Skipped};
 pub use error::DatasetError;
+pub use location::{DatasetKind, DatasetLocation};
+pub use options::{LoadOptions, Split};
 pub use person_on_cycle::{is_on_cycle, relabel_riders};
 pub use picture::{PictureError, read_frame};
 
 use lookout::class::ObjectClass;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
-
-/// Which part of a data set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Split {
-    /// To train on.
-    Train,
-    /// To measure on.
-    Val,
-}
-
-impl Split {
-    /// `train` or `val`, as in the names of the annotation files.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Train => "train",
-            Self::Val => "val",
-        }
-    }
-}
-
-impl fmt::Display for Split {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl std::str::FromStr for Split {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "train" => Ok(Self::Train),
-            "val" => Ok(Self::Val),
-            _ => Err(format!("`{text}` is no split; give `train` or `val`")),
-        }
-    }
-}
-
-/// How a data set is to be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LoadOptions {
-    /// In sets without rider boxes ([`RiderBox::None`]): relabel as riders the persons on a
-    /// cycle, see [`is_on_cycle`]. Other sets are not touched by it.
-    pub relabel_riders: bool,
-}
-
-impl LoadOptions {
-    /// For training: riders are told from persons in every set, so that the two classes mean
-    /// the same everywhere.
-    pub const TRAINING: Self = Self {
-        relabel_riders: true,
-    };
-
-    /// For measuring: labels as they are, so that figures can be compared with others'.
-    pub const EVALUATION: Self = Self {
-        relabel_riders: false,
-    };
-}
 
 /// One split of one data set.
 #[derive(Clone, Debug)]
 pub struct Dataset {
     /// The folder.
     pub root: PathBuf,
+    /// In which form it comes.
+    pub kind: DatasetKind,
     /// Which split was asked for.
     pub split: Split,
     /// What the set labels; with [`LoadOptions::relabel_riders`], riders count as labelled
-    /// where persons and cycles are.
+    /// where persons and cycles are, and where [`CombinedRiders`] took riders and cycles
+    /// apart, rider boxes hold the person alone.
     pub description: Description,
     /// The usable images, by rising id.
     pub images: Vec<ImageEntry>,
@@ -104,10 +82,17 @@ pub struct Dataset {
     pub skipped_count: u64,
     /// Boxes dropped because their category is none of our classes, by category name.
     pub dropped: BTreeMap<String, u64>,
+    /// Boxes that became regions to ignore because their category may be one of our classes
+    /// or hide some, by category name.
+    pub ignored: BTreeMap<String, u64>,
     /// Boxes that stuck out of their image by more than a pixel and were cut at its edge.
     pub clipped_count: u64,
     /// Persons relabelled as riders.
     pub relabelled_count: u64,
+    /// Riders that are in one box with their cycle.
+    pub combined_count: u64,
+    /// What was done with them.
+    pub combined_riders: CombinedRiders,
     /// What else a user should know: unknown fields, defaults assumed, splits shared.
     pub warnings: Vec<String>,
 }
@@ -120,18 +105,32 @@ impl Dataset {
     /// File with the annotations of all splits, where a split has none of its own.
     pub const COMMON_FILE: &'static str = "annotations.json";
 
-    /// Loads one split of the data set in `dir`.
+    /// Loads one split of the data set in `dir`, a folder or `kind:FOLDER`
+    /// ([`DatasetLocation`]).
     ///
-    /// The split's own file `annotations_SPLIT.json` is taken where there is one, else
-    /// `annotations.json`; a validation split that is also the training split is reported in
-    /// [`Dataset::warnings`].
+    /// In COCO sets the split's own file is taken where there is one, else
+    /// [`Self::COMMON_FILE`]; a validation split that is also the training split is reported
+    /// in [`Dataset::warnings`], and so is a split that had to be made.
     pub fn load(dir: &Path, split: Split, options: LoadOptions) -> Result<Self, DatasetError> {
-        loader::load(dir, split, options)
+        Self::load_from(&DatasetLocation::from_path(dir)?, split, options)
     }
 
-    /// Whether the folder has a file of its own for this split.
+    /// Loads one split of the data set at `location`.
+    pub fn load_from(
+        location: &DatasetLocation,
+        split: Split,
+        options: LoadOptions,
+    ) -> Result<Self, DatasetError> {
+        loader::load(location, split, options)
+    }
+
+    /// Whether the set in `dir`, a folder or `kind:FOLDER`, has images of its own for this
+    /// split; not so where one COCO file serves both, or where there is no data set.
     pub fn has_split(dir: &Path, split: Split) -> bool {
-        dir.join(format!("annotations_{split}.json")).is_file()
+        DatasetLocation::from_path(dir).is_ok_and(|location| {
+            let kind = location.detect();
+            kind.is_ok_and(|kind| kind.has_split(&location.root, split))
+        })
     }
 
     /// Boxes by class index, crowd regions not counted.
@@ -143,64 +142,5 @@ impl Dataset {
             }
         }
         counts
-    }
-
-    /// A few lines for people: what was loaded, what was left out and why.
-    pub fn summary(&self) -> String {
-        const SKIPPED_SHOWN: usize = 5;
-        let counts = self.boxes_by_class();
-        let boxes: Vec<String> = ObjectClass::ALL
-            .iter()
-            .filter(|class| counts[class.index()] > 0)
-            .map(|class| format!("{class} {}", counts[class.index()]))
-            .collect();
-        let mut lines = vec![format!(
-            "{} ({}), {} split: {} images; boxes: {}",
-            self.description.name,
-            self.root.display(),
-            self.split,
-            self.images.len(),
-            if boxes.is_empty() {
-                "none".to_owned()
-            } else {
-                boxes.join(", ")
-            }
-        )];
-        lines.extend(
-            self.warnings
-                .iter()
-                .map(|warning| format!("  warning: {warning}")),
-        );
-        for (name, count) in &self.dropped {
-            lines.push(format!(
-                "  dropped: {count} boxes of `{name}`, which is none of our classes"
-            ));
-        }
-        if self.clipped_count > 0 {
-            lines.push(format!(
-                "  clipped at the image's edge: {} boxes",
-                self.clipped_count
-            ));
-        }
-        if self.relabelled_count > 0 {
-            lines.push(format!(
-                "  persons on cycles taken as riders: {}",
-                self.relabelled_count
-            ));
-        }
-        if self.skipped_count > 0 {
-            lines.push(format!("  skipped: {} entries", self.skipped_count));
-            for skipped in self.skipped.iter().take(SKIPPED_SHOWN) {
-                lines.push(format!(
-                    "    {}: {}",
-                    skipped.path.display(),
-                    skipped.reason
-                ));
-            }
-            if self.skipped_count > SKIPPED_SHOWN as u64 {
-                lines.push("    ...".to_owned());
-            }
-        }
-        lines.join("\n")
     }
 }

@@ -1,8 +1,9 @@
 //! The pictures of a data set, as frames for the firmware's own pixel path.
 
+use super::{header, parallel};
 use lookout::frame::{Frame, PixelFormat};
 use std::fs::File;
-use std::io::{Cursor, Read};
+use std::io::{BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 
 /// Picture files larger than this are refused, as the firmware refuses such frames.
@@ -66,6 +67,33 @@ fn decode_other(bytes: &[u8]) -> image::ImageResult<image::RgbImage> {
     Ok(reader.decode()?.into_rgb8())
 }
 
+/// Width and height in pixels of each of the pictures, read from their first bytes on all
+/// cores. The rest of the files is not looked at.
+pub(super) fn sizes(paths: &[&Path]) -> Vec<Result<(u32, u32), PictureError>> {
+    parallel::map(paths, || (), |(), path| size(path), |_| {})
+}
+
+fn size(path: &Path) -> Result<(u32, u32), PictureError> {
+    let read = File::open(path).and_then(|file| header::size(&mut BufReader::new(file)));
+    read.map_err(|error| error.to_string())
+        .and_then(|size| size.ok_or_else(|| "neither a JPEG nor a PNG, or torn".to_owned()))
+        .and_then(|(width, height)| {
+            let fits = |side| (1..=Frame::SIDE_PIXELS_MAX).contains(&side);
+            if fits(width) && fits(height) {
+                Ok((width, height))
+            } else {
+                let max = Frame::SIDE_PIXELS_MAX;
+                Err(format!(
+                    "{width} x {height} pixels; a side must be 1 to {max}"
+                ))
+            }
+        })
+        .map_err(|reason| PictureError {
+            path: path.to_owned(),
+            reason,
+        })
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -104,5 +132,26 @@ mod tests {
         std::fs::write(&path, "no picture").unwrap();
         assert!(read_frame(&path, &mut frame).is_err());
         assert!(read_frame(folder.path(), &mut frame).is_err());
+    }
+
+    #[test]
+    fn sizes_come_from_the_header() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        image::RgbImage::new(37, 11).save(path("a.png")).unwrap();
+        image::RgbImage::new(300, 200).save(path("a.jpg")).unwrap();
+        std::fs::write(path("b.jpg"), "no picture").unwrap();
+        let paths = ["a.png", "a.jpg", "b.jpg", "c.jpg"].map(path);
+        let found = sizes(&paths.each_ref().map(PathBuf::as_path));
+        assert_eq!(*found[0].as_ref().unwrap(), (37, 11));
+        assert_eq!(*found[1].as_ref().unwrap(), (300, 200));
+        assert!(found[2].as_ref().unwrap_err().reason.contains("JPEG"));
+        assert!(
+            found[3]
+                .as_ref()
+                .unwrap_err()
+                .to_string()
+                .contains("c.jpg: ")
+        );
     }
 }

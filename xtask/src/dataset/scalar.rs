@@ -4,9 +4,6 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
-/// Longer texts are cut to this: no file name or category is longer.
-const TEXT_BYTES_MAX: usize = 4096;
-
 /// Visitor methods that take a simple JSON value of any type for the same result.
 macro_rules! visit_simple_as {
     ($result:expr) => {
@@ -56,6 +53,9 @@ pub enum Scalar {
 }
 
 impl Scalar {
+    /// Longer texts are cut to this: no file name or category is longer.
+    pub const TEXT_BYTES_MAX: usize = 4096;
+
     /// The whole number, also where a writer gave it as `1.0`.
     pub fn integer(&self) -> Option<i64> {
         match *self {
@@ -135,7 +135,7 @@ impl<'de> Visitor<'de> for ScalarVisitor {
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<Scalar, E> {
-        let end = value.floor_char_boundary(TEXT_BYTES_MAX);
+        let end = value.floor_char_boundary(Scalar::TEXT_BYTES_MAX);
         Ok(Scalar::Text(value[..end].into()))
     }
 

@@ -2,7 +2,7 @@
 
 use super::collection::Collection;
 use super::finding::{Finding, Mark, Owner};
-use crate::dataset::coco::{self, CocoFile};
+use crate::dataset::coco_json::{self, CocoFile};
 use crate::dataset::{Dataset, class_of_category};
 use lookout::geometry::BBox;
 use std::collections::HashMap;
@@ -28,7 +28,7 @@ pub(super) fn outside(collection: &Collection, examples_max: usize) -> Finding {
         // It was read before; if it cannot be read any more, there is just nothing to show.
         let file = std::fs::File::open(&part.annotations).map(|file| {
             let reader = std::io::BufReader::with_capacity(1 << 20, file);
-            coco::read(reader.take(Dataset::ANNOTATION_BYTES_MAX))
+            coco_json::read(reader.take(Dataset::ANNOTATION_BYTES_MAX))
         });
         if let Ok(Ok(file)) = file {
             add_part(collection, index, &file, &mut finding);

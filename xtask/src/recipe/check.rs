@@ -97,6 +97,12 @@ impl Recipe {
             86_400.0,
         )?;
         within(
+            "schedule.cache_mib",
+            s.cache_mib.unwrap_or(0) as f64,
+            0.0,
+            1e8,
+        )?;
+        within(
             "evaluation.times",
             f64::from(self.evaluation.times),
             0.0,

@@ -1,6 +1,6 @@
 //! What a recipe leaves to the data: sizes of anchors, weights of classes.
 
-use super::loader::TrainingSet;
+use super::training_set::TrainingSet;
 use crate::explore::anchors::suggest_anchors;
 use crate::explore::class_weights::{effective_number, inverse_frequency};
 use crate::recipe::ClassWeights;

@@ -3,6 +3,7 @@
 
 mod assign;
 mod augment;
+mod cache;
 mod compose;
 mod dynamic;
 mod fit;
@@ -10,12 +11,17 @@ mod loader;
 mod photometric;
 mod pseudo;
 mod rare;
+mod training_set;
 mod validation;
+mod worker;
 
 pub use assign::{NO_OBJECT, Targets, assign};
 pub use augment::{Augmenter, IgnoredRegion, Sample, SampleObject};
+pub use cache::{CachedPicture, PictureCache, default_bytes_max};
 pub use dynamic::DynamicAssigner;
 pub use fit::{class_weights, fitted_anchors};
-pub use loader::{Loader, LoaderError, LoaderOptions, TrainingSet, calibration_pixels};
+pub use loader::{Loader, LoaderError, LoaderOptions, LoaderStats};
 pub use pseudo::pseudo_label;
+pub use training_set::TrainingSet;
 pub use validation::{Finding, LevelOutputs, Validation};
+pub use worker::calibration_pixels;

@@ -18,7 +18,8 @@ use std::time::Instant;
 use tch::Kind;
 use xtask::train_job::TrainJob;
 use xtask::training::{
-    DynamicAssigner, Loader, LoaderOptions, TrainingSet, Validation, class_weights,
+    DynamicAssigner, Loader, LoaderOptions, PictureCache, TrainingSet, Validation, class_weights,
+    default_bytes_max,
 };
 
 /// Passes over the images where nobody sets a limit.
@@ -46,6 +47,7 @@ struct Tools {
     budget: Budget,
     loader: Loader,
     composing: bool,
+    cache: Arc<PictureCache>,
     loss: Loss,
     assigner: DynamicAssigner,
     meter: Meter,
@@ -122,14 +124,17 @@ impl Run {
         let recipe = &self.job.recipe;
         let weights = class_weights(&recipe.loss.class_weights, &self.set.boxes_by_class());
         let composing = self.composes(&budget);
+        let mib = recipe.schedule.cache_mib.map(|mib| mib << 20);
+        let cache = Arc::new(PictureCache::new(mib.unwrap_or_else(default_bytes_max)));
         let looked_at = match recipe.evaluation.times {
             0 => Validation::new(&[], 0)?,
             _ => Validation::new(&self.job.validation, recipe.evaluation.images_max as usize)?,
         };
         Ok(Tools {
             budget,
-            loader: self.loader(composing),
+            loader: self.loader(composing, &cache),
             composing,
+            cache,
             loss: Loss::new(&anchors, weights, &recipe.loss, self.model.device()),
             assigner: DynamicAssigner::new(&grid),
             meter: Meter::new(self.state.progress),
@@ -145,7 +150,7 @@ impl Run {
     }
 
     /// A loader that begins with the next sample of the sequence.
-    fn loader(&self, composing: bool) -> Loader {
+    fn loader(&self, composing: bool, cache: &Arc<PictureCache>) -> Loader {
         let options = LoaderOptions {
             input: (self.job.input_height, self.job.input_width),
             seed: self.job.seed,
@@ -154,6 +159,7 @@ impl Run {
             augmentation: self.job.recipe.augmentation.clone(),
             composing,
             assignment: self.job.recipe.loss.assignment,
+            cache: Some(cache.clone()),
         };
         let grid = self.model.network().anchor_grid();
         Loader::start(self.set.clone(), &grid, &options)
@@ -165,7 +171,7 @@ impl Run {
         if composing != tools.composing {
             note("training goes on with single images");
             tools.composing = composing;
-            tools.loader = self.loader(composing);
+            tools.loader = self.loader(composing, &tools.cache);
         }
         let share = tools.budget.share(&self.state.progress);
         let from = self.job.recipe.quantization.from;

@@ -22,6 +22,7 @@ pub mod progress;
 pub mod quantize;
 pub mod render_drive;
 pub mod smoke;
+pub mod tensorboard;
 pub mod train_and_export;
 pub mod train_job;
 pub mod trainer;

@@ -26,6 +26,7 @@ pub mod quantize;
 pub mod recipe;
 pub mod render_drive;
 pub mod smoke;
+pub mod tensorboard;
 pub mod train_and_export;
 pub mod train_job;
 pub mod trainer;

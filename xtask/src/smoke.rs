@@ -4,7 +4,9 @@
 //! what came out. The export itself compares the file with the integer reference; here it is
 //! seen to have done so.
 
+use crate::bench::PythonError;
 use crate::render_drive::{self, RenderDriveArgs, RenderDriveError};
+use crate::tensorboard::{self, TensorboardError};
 use crate::train_and_export::{self, InputSize, TrainAndExportArgs, TrainAndExportError};
 use crate::train_job::{Device, EVENT_LOG, TrainEvent};
 use crate::workspace::{self, WorkspaceError};
@@ -44,6 +46,9 @@ pub enum SmokeError {
     /// The drive cannot be rendered.
     #[error(transparent)]
     Drive(#[from] DriveError),
+    /// TensorBoard cannot be asked, or does not see what was written.
+    #[error(transparent)]
+    Tensorboard(#[from] TensorboardError),
     /// A file cannot be read or removed.
     #[error("{path}: {reason}")]
     File {
@@ -114,6 +119,7 @@ pub fn run(args: &SmokeArgs) -> Result<(), SmokeError> {
             "the export did not verify the network".into(),
         ));
     }
+    check_board(&root.join("work").join(tensorboard::FOLDER))?;
     check_model(&job.out)?;
     println!("smoke test passed: trained, resumed, exported, verified and run");
     Ok(())
@@ -178,6 +184,31 @@ fn check_loss(events: &[TrainEvent]) -> Result<(), SmokeError> {
             "the loss did not fall: {first:.3} at first, {last:.3} at last"
         )))
     }
+}
+
+/// TensorBoard sees what the training wrote for it. Where there is no Python, only CI minds.
+fn check_board(dir: &Path) -> Result<(), SmokeError> {
+    if tensorboard::event_files(dir)?.is_empty() {
+        println!("no events for TensorBoard in {}", dir.display());
+        return Ok(());
+    }
+    let series = match tensorboard::check_with_tensorboard(dir, &[]) {
+        Err(TensorboardError::Python(reason @ PythonError::Missing(_)))
+            if std::env::var_os("CI").is_none() =>
+        {
+            println!("TensorBoard was not asked: {reason}");
+            return Ok(());
+        }
+        result => result?,
+    };
+    println!(
+        "TensorBoard shows {} numbers, {} distributions, {} pictures and {} texts as written",
+        series.scalars.len(),
+        series.histograms.len(),
+        series.images.len(),
+        series.texts.len()
+    );
+    Ok(())
 }
 
 /// The firmware takes the model and looks at a picture with it.

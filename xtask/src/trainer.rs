@@ -1,8 +1,8 @@
 //! The trainer as a program: builds it against libtorch, runs it, shows how it goes.
 
 use crate::fetch::libtorch::Libtorch;
-use crate::progress::{Progress, Unit, duration};
-use crate::train_job::{EVENT_BYTES_MAX, TrainEvent};
+use crate::progress::{Block, StepReport, TrainingState};
+use crate::train_job::{EVENT_BYTES_MAX, Precision, TrainEvent};
 use crate::workspace::{self, WorkspaceError};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::io::{BufRead, BufReader, Read};
@@ -12,7 +12,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Events that wait for being shown; a full queue makes the trainer wait.
 const EVENTS_MAX: usize = 64;
@@ -167,12 +167,13 @@ fn supervise(mut command: Command, stops: &Stops) -> Result<Outcome, TrainerErro
         if open {
             match events.recv_timeout(POLL) {
                 Ok(event) => view.show(event),
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => view.tick(),
                 Err(RecvTimeoutError::Disconnected) => open = false,
             }
         } else if let Some(status) = child.try_wait().map_err(failed)? {
             break status;
         } else {
+            view.tick();
             std::thread::sleep(POLL);
         }
     };
@@ -197,12 +198,12 @@ fn outcome(
 
 fn stop(child: &mut Child, requests: u32, view: &View) {
     if requests >= PATIENCE {
-        view.progress.note("ending the trainer by force");
+        view.block.note("ending the trainer by force");
         // It may have ended by itself in the meantime.
         let _ = child.kill();
         return;
     }
-    view.progress
+    view.block
         .note("stopping: the trainer finishes its step and writes a checkpoint");
     let pid = i32::try_from(child.id())
         .ok()
@@ -247,28 +248,31 @@ fn next_line(reader: &mut impl BufRead) -> Option<String> {
 
 /// What the user sees.
 struct View {
-    progress: Progress,
+    block: Block,
+    state: TrainingState,
+    /// When the last step was told.
+    stepped: Instant,
     model: Option<PathBuf>,
 }
 
 impl View {
     fn new() -> Self {
         Self {
-            progress: Progress::new("train", Unit::Steps, 0),
+            block: Block::new(),
+            state: TrainingState::default(),
+            stepped: Instant::now(),
             model: None,
         }
     }
 
     fn show(&mut self, event: TrainEvent) {
-        if let Some(text) = step_text(&event) {
-            self.progress.set_message(&text);
+        if let Some(report) = report(&event) {
+            self.stepped = Instant::now();
+            self.state.step(report);
         }
         match event {
-            TrainEvent::Step { step, steps, .. } => {
-                self.progress.set_total(steps.max(step));
-                self.progress.set(step);
-            }
-            TrainEvent::Note { text } => self.progress.note(&text),
+            TrainEvent::Step { .. } => {}
+            TrainEvent::Note { text } => self.block.note(&text),
             TrainEvent::Evaluated {
                 set,
                 precision,
@@ -276,37 +280,63 @@ impl View {
                 map50,
                 ..
             } => {
-                self.progress.note(&format!(
+                self.state.evaluated(&row(&set, precision), map, map50);
+                self.block.note(&format!(
                     "{set}, {precision}: mAP {map:.4}, mAP@0.5 {map50:.4}"
                 ));
             }
             TrainEvent::Done { out } => self.model = Some(out),
         }
+        self.block.show(&self.state);
+    }
+
+    /// Keeps the clock going while there are no events.
+    fn tick(&mut self) {
+        self.state.set_silence(self.stepped.elapsed().as_secs_f64());
+        self.block.tick(&self.state);
     }
 
     fn finish(self) -> Option<PathBuf> {
-        self.progress.finish();
+        self.block.finish(&self.state);
         self.model
     }
 }
 
-/// What stands beside the bar.
-fn step_text(event: &TrainEvent) -> Option<String> {
-    let TrainEvent::Step {
-        loss,
-        loss_class,
-        loss_box,
-        images_per_s,
-        remaining_s,
-        ..
-    } = event
-    else {
-        return None;
-    };
-    Some(format!(
-        "loss {loss:.3} (class {loss_class:.3}, box {loss_box:.3})  {images_per_s:.1} images/s  {} left",
-        duration(*remaining_s)
-    ))
+/// Name of a set in the table: float is what a training is about, and needs no word.
+fn row(set: &str, precision: Precision) -> String {
+    match precision {
+        Precision::Float => set.to_owned(),
+        Precision::Int8 => format!("{set} int8"),
+    }
+}
+
+/// What a step tells; `None` for other events.
+fn report(event: &TrainEvent) -> Option<StepReport> {
+    match *event {
+        TrainEvent::Step {
+            step,
+            steps,
+            loss,
+            loss_class,
+            loss_box,
+            images_per_s,
+            elapsed_s,
+            remaining_s,
+            learning_rate,
+            ..
+        } => Some(StepReport {
+            step,
+            steps,
+            loss,
+            loss_class,
+            loss_box,
+            learning_rate,
+            images_per_s,
+            elapsed_s,
+            remaining_s,
+        }),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -94,28 +94,47 @@ fn endless_lines_are_cut() {
     assert_eq!(next_line(&mut &b"a\xff\nb"[..]).unwrap(), "a\u{fffd}\n");
 }
 
+/// Events come as lines, so that fields that are added to them change nothing here.
 #[test]
-fn a_step_is_one_short_text() {
-    let event = TrainEvent::Step {
-        step: 1,
-        steps: 2,
-        loss: 1.25,
-        loss_class: 1.0,
-        loss_box: 0.25,
-        images_per_s: 17.25,
-        elapsed_s: 3.0,
-        remaining_s: 61.0,
-        learning_rate: 1e-3,
-        waited: 0.0,
-    };
-    let text = "loss 1.250 (class 1.000, box 0.250)  17.2 images/s  1 min 01 s left";
-    assert_eq!(step_text(&event).unwrap(), text);
-    assert_eq!(
-        step_text(&TrainEvent::Note {
-            text: String::new()
+fn the_view_follows_the_events() {
+    static LINES: std::sync::Mutex<Vec<String>> = std::sync::Mutex::new(Vec::new());
+    let mut view = View {
+        block: Block::of_lines(Duration::from_secs(3600), |line| {
+            LINES.lock().unwrap().push(line.into());
         }),
-        None
+        ..View::new()
+    };
+    let step = r#""event":"step","loss_class":1.0,"loss_box":0.25,"images_per_s":17.25"#;
+    for line in [
+        r#"{"event":"note","text":"batch 16"}"#.to_owned(),
+        format!(
+            "{{{step},\"step\":1,\"steps\":4,\"loss\":1.25,\"elapsed_s\":3,\"remaining_s\":61}}"
+        ),
+        r#"{"event":"evaluated","set":"dawn","precision":"float","map":0.25,"map50":0.5}"#.into(),
+        format!(
+            "{{{step},\"step\":2,\"steps\":4,\"loss\":null,\"elapsed_s\":4,\"remaining_s\":60}}"
+        ),
+        r#"{"event":"done","out":"/m"}"#.into(),
+    ] {
+        view.show(TrainEvent::from_line(&line).unwrap());
+        view.tick();
+    }
+    assert_eq!(view.finish(), Some("/m".into()));
+    assert_eq!(
+        *LINES.lock().unwrap(),
+        [
+            "batch 16",
+            "train: 1/4 (25 %)  loss 1.250 (class 1.000, box 0.250)  17.2 images/s  1 min 01 s left",
+            "dawn, float: mAP 0.2500, mAP@0.5 0.5000",
+            "train: 2/4 (50 %)  loss NaN (class 1.000, box 0.250)  17.2 images/s  1 min 00 s left",
+        ]
     );
+}
+
+#[test]
+fn both_precisions_of_a_set_have_a_row() {
+    assert_eq!(row("dawn", Precision::Float), "dawn");
+    assert_eq!(row("dawn", Precision::Int8), "dawn int8");
 }
 
 #[test]

@@ -20,9 +20,9 @@ mod statistics;
 mod worker;
 
 pub(crate) use forms::{picture, planes};
+pub use python::PythonError;
 pub(crate) use worker::run_limited;
 
-use crate::fetch::FetchError;
 use crate::onnx::OnnxError;
 use lookout::model::ModelError;
 use std::path::{Path, PathBuf};
@@ -66,15 +66,9 @@ pub enum BenchError {
     /// The model is of another network than this program's.
     #[error(transparent)]
     Onnx(#[from] OnnxError),
-    /// The cache cannot hold the environment.
-    #[error(transparent)]
-    Fetch(#[from] FetchError),
-    /// There is no Python, or it is too old or incomplete.
-    #[error(
-        "{0}; the other engines need Python 3.11 or newer with its venv module (Debian: apt \
-         install python3 python3-venv). Without --peers no Python is needed"
-    )]
-    Python(String),
+    /// There is no environment with the other engines.
+    #[error("{0}. Without --peers, bench needs no Python")]
+    Python(#[from] PythonError),
     /// A program that prepares the match failed.
     #[error("{what}: {reason}; its own message is above")]
     Step {

@@ -1,4 +1,4 @@
-//! A Python environment with the pinned engines, in the cache.
+//! Python environments with pinned packages, in the cache.
 
 use super::BenchError;
 use super::worker::run_limited;
@@ -11,14 +11,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-/// The pinned packages.
-const REQUIREMENTS: &str = include_str!("requirements.txt");
+/// The engines to compare with.
+const ENGINES: Environment = Environment {
+    name: "bench-peers",
+    what: "the engines to compare with, about 200 MB",
+    requirements: include_str!("requirements.txt"),
+    needed_bytes: 1_000_000_000,
+};
 
-/// Oldest Python that all of them are built for.
+/// Oldest Python that all packages are built for.
 const VERSION_MIN: (u32, u32) = (3, 11);
-
-/// Room for wheels and what is in them.
-const NEEDED_BYTES: u64 = 1_000_000_000;
 
 /// Starting Python takes long on a cold disk.
 const ASK_LIMIT: Duration = Duration::from_secs(60);
@@ -26,36 +28,132 @@ const ASK_LIMIT: Duration = Duration::from_secs(60);
 /// Downloading 200 MB takes long over a slow line.
 const INSTALL_LIMIT: Duration = Duration::from_secs(3600);
 
-/// The interpreter of the environment, which is built unless it is there.
+/// Why there is no environment.
+#[derive(Debug, thiserror::Error)]
+pub enum PythonError {
+    /// There is no Python, or it is too old or incomplete.
+    #[error(
+        "{0}; Python 3.11 or newer with its venv module is needed (Debian: apt install python3 \
+         python3-venv)"
+    )]
+    Missing(String),
+    /// The cache cannot hold the environment.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// The packages cannot be installed.
+    #[error(
+        "pip cannot install {what}; check the network and run this again: {reason}; its own \
+         message is above"
+    )]
+    Install {
+        /// What was to be installed.
+        what: &'static str,
+        /// What happened.
+        reason: String,
+    },
+}
+
+/// An environment of its own for one use of Python.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Environment {
+    /// Name of the entry in the cache.
+    pub(crate) name: &'static str,
+    /// What is installed, for the person who waits for it.
+    pub(crate) what: &'static str,
+    /// The packages as pip reads them, each with its version and hashes. Nothing else is
+    /// installed, so the list holds what they need, too.
+    pub(crate) requirements: &'static str,
+    /// Room for wheels and what is in them.
+    pub(crate) needed_bytes: u64,
+}
+
+/// The interpreter of the environment with the engines, which is built unless it is there.
 ///
 /// # Errors
-/// [`BenchError::Python`] when the machine's own Python is missing or too old,
-/// [`BenchError::Fetch`] for the cache, [`BenchError::Step`] when pip fails.
+/// See [`Environment::ensure`].
 pub(crate) fn environment() -> Result<PathBuf, BenchError> {
-    if !is_on_path("python3") {
-        return Err(BenchError::Python("there is no python3 on the path".into()));
+    Ok(ENGINES.ensure()?)
+}
+
+impl Environment {
+    /// The interpreter of this environment, which is built unless it is there.
+    ///
+    /// # Errors
+    /// [`PythonError::Missing`] when the machine's own Python is missing or too old,
+    /// [`PythonError::Fetch`] for the cache, [`PythonError::Install`] when pip fails.
+    pub(crate) fn ensure(&self) -> Result<PathBuf, PythonError> {
+        let origin = self.origin()?;
+        let cache = Cache::open()?;
+        // The cache knows its own errors only; ours is kept beside it.
+        let mut failure = None;
+        let folder = cache.ensure(self.name, &origin, |folder| {
+            cache.check_space(self.needed_bytes)?;
+            self.fill(folder).map_err(|error| {
+                let reason = std::io::Error::other(error.to_string());
+                failure = Some(error);
+                FetchError::file(folder)(reason)
+            })
+        });
+        match (folder, failure) {
+            (_, Some(error)) => Err(error),
+            (folder, None) => Ok(interpreter(&folder?)),
+        }
     }
-    let version = version(Path::new("python3"))?;
-    let cache = Cache::open()?;
-    let mut digest = String::new();
-    for byte in Sha256::digest(REQUIREMENTS) {
-        // Writing to a string cannot fail.
-        let _ = write!(digest, "{byte:02x}");
+
+    /// The interpreter of this environment if it was built before.
+    pub(crate) fn existing(&self) -> Option<PathBuf> {
+        let origin = self.origin().ok()?;
+        let folder = Cache::open().ok()?.complete(self.name, &origin)?;
+        Some(interpreter(&folder))
     }
-    let origin = format!("python {version} requirements {digest}");
-    // The cache knows its own errors only; ours is kept beside it.
-    let mut failure = None;
-    let folder = cache.ensure("bench-peers", &origin, |folder| {
-        cache.check_space(NEEDED_BYTES)?;
-        fill(folder).map_err(|error| {
-            let reason = std::io::Error::other(error.to_string());
-            failure = Some(error);
-            FetchError::file(folder)(reason)
-        })
-    });
-    match (folder, failure) {
-        (_, Some(error)) => Err(error),
-        (folder, None) => Ok(interpreter(&folder?)),
+
+    /// What the environment is made from: an environment of another Python does not work.
+    fn origin(&self) -> Result<String, PythonError> {
+        if !is_on_path("python3") {
+            return Err(PythonError::Missing(
+                "there is no python3 on the path".into(),
+            ));
+        }
+        let version = version(Path::new("python3"))?;
+        let mut digest = String::new();
+        for byte in Sha256::digest(self.requirements) {
+            // Writing to a string cannot fail.
+            let _ = write!(digest, "{byte:02x}");
+        }
+        Ok(format!("python {version} requirements {digest}"))
+    }
+
+    fn fill(&self, folder: &Path) -> Result<(), PythonError> {
+        eprintln!("installing {}", self.what);
+        let mut venv = Command::new("python3");
+        venv.args(["-m", "venv"]).arg(folder);
+        run_limited(&mut venv, ASK_LIMIT).map_err(|reason| {
+            PythonError::Missing(format!("python3 makes no environment ({reason})"))
+        })?;
+        let list = folder.join("requirements.txt");
+        std::fs::write(&list, self.requirements).map_err(FetchError::file(&list))?;
+        let mut pip = Command::new(interpreter(folder));
+        pip.args([
+            "-m",
+            "pip",
+            "--disable-pip-version-check",
+            "--no-input",
+            "install",
+        ])
+        .args([
+            "--quiet",
+            "--no-deps",
+            "--require-hashes",
+            "--only-binary",
+            ":all:",
+        ])
+        .arg("--requirement")
+        .arg(&list);
+        run_limited(&mut pip, INSTALL_LIMIT).map_err(|reason| PythonError::Install {
+            what: self.what,
+            reason,
+        })?;
+        Ok(())
     }
 }
 
@@ -64,49 +162,29 @@ fn interpreter(folder: &Path) -> PathBuf {
 }
 
 /// The full version, when it is new enough.
-fn version(python: &Path) -> Result<String, BenchError> {
+fn version(python: &Path) -> Result<String, PythonError> {
     let mut command = Command::new(python);
     command.args(["-c", "import platform; print(platform.python_version())"]);
     let printed = run_limited(&mut command, ASK_LIMIT)
-        .map_err(|reason| BenchError::Python(format!("python3 does not run ({reason})")))?;
+        .map_err(|reason| PythonError::Missing(format!("python3 does not run ({reason})")))?;
     let version = printed.trim().to_owned();
     let mut numbers = version.split('.').map_while(|part| part.parse().ok());
     match (numbers.next(), numbers.next()) {
         (Some(major), Some(minor)) if (major, minor) >= VERSION_MIN => Ok(version),
-        _ => Err(BenchError::Python(format!("python3 is {version:?}"))),
+        _ => Err(PythonError::Missing(format!("python3 is {version:?}"))),
     }
 }
 
-fn fill(folder: &Path) -> Result<(), BenchError> {
-    eprintln!("installing the engines to compare with, about 200 MB");
-    let mut venv = Command::new("python3");
-    venv.args(["-m", "venv"]).arg(folder);
-    run_limited(&mut venv, ASK_LIMIT)
-        .map_err(|reason| BenchError::Python(format!("python3 makes no environment ({reason})")))?;
-    let list = folder.join("requirements.txt");
-    std::fs::write(&list, REQUIREMENTS).map_err(BenchError::file(&list))?;
-    let mut pip = Command::new(interpreter(folder));
-    pip.args([
-        "-m",
-        "pip",
-        "--disable-pip-version-check",
-        "--no-input",
-        "install",
-    ])
-    .args([
-        "--quiet",
-        "--no-deps",
-        "--require-hashes",
-        "--only-binary",
-        ":all:",
-    ])
-    .arg("--requirement")
-    .arg(&list);
-    run_limited(&mut pip, INSTALL_LIMIT).map_err(|reason| BenchError::Step {
-        what: "pip cannot install the other engines; check the network and run this again",
-        reason,
-    })?;
-    Ok(())
+/// Whether every package of a list of requirements has a version and a hash; else the first
+/// that has not.
+#[cfg(test)]
+pub(crate) fn unpinned(requirements: &str) -> Option<String> {
+    let lines = requirements.lines().filter(|line| !line.starts_with('#'));
+    let text = lines.collect::<Vec<_>>().join("\n").replace("\\\n", " ");
+    let is_pinned = |line: &str| line.contains("==") && line.contains("--hash=sha256:");
+    text.lines()
+        .find(|line| !line.trim().is_empty() && !is_pinned(line))
+        .map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -139,23 +217,13 @@ mod tests {
 
     #[test]
     fn every_package_is_pinned_and_hashed() {
-        let lines = REQUIREMENTS.lines().filter(|line| !line.starts_with('#'));
-        let text = lines.collect::<Vec<_>>().join("\n").replace("\\\n", " ");
-        let packages: Vec<&str> = text
-            .lines()
-            .filter(|line| !line.trim().is_empty())
-            .collect();
-        for package in &packages {
-            assert!(
-                package.contains("==") && package.contains("--hash=sha256:"),
-                "{package}"
-            );
-        }
+        assert_eq!(unpinned(ENGINES.requirements), None);
+        assert_eq!(unpinned("# a\nb==1 \\\n    --hash=sha256:0\n\n"), None);
+        assert_eq!(unpinned("a==1\n").as_deref(), Some("a==1"));
+        assert!(unpinned("a --hash=sha256:0\n").is_some());
         for engine in ["onnxruntime==", "openvino==", "ai-edge-litert==", "ncnn=="] {
-            assert!(
-                packages.iter().any(|package| package.starts_with(engine)),
-                "{engine}"
-            );
+            let mut lines = ENGINES.requirements.lines();
+            assert!(lines.any(|line| line.starts_with(engine)), "{engine}");
         }
     }
 }

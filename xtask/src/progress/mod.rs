@@ -1,11 +1,18 @@
 //! Progress on standard error: a bar on a terminal, a line now and then anywhere else.
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::IsTerminal;
-use std::time::{Duration, Instant};
+mod block;
+mod canvas;
+mod history;
+mod lines;
+mod training;
 
-/// Time between two lines where there is no terminal.
-const LINE_INTERVAL: Duration = Duration::from_secs(10);
+pub use block::{Block, Show};
+pub use canvas::Canvas;
+pub use training::{StepReport, TrainingState};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use lines::Lines;
+use std::io::IsTerminal;
 
 /// What the numbers of a [`Progress`] count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,11 +35,7 @@ pub struct Progress {
 
 enum Output {
     Bar(ProgressBar),
-    Lines {
-        every: Duration,
-        next: Instant,
-        write: fn(&str),
-    },
+    Lines(Lines),
 }
 
 impl Progress {
@@ -41,12 +44,7 @@ impl Progress {
         let output = if std::io::stderr().is_terminal() {
             Output::Bar(bar(label, unit, total))
         } else {
-            let write: fn(&str) = |line| eprintln!("{line}");
-            Output::Lines {
-                every: LINE_INTERVAL,
-                next: Instant::now() + LINE_INTERVAL,
-                write,
-            }
+            Output::Lines(Lines::new())
         };
         Self {
             label: label.into(),
@@ -63,18 +61,9 @@ impl Progress {
         self.position = position;
         match &mut self.output {
             Output::Bar(bar) => bar.set_position(position),
-            Output::Lines { every, next, write } => {
-                let now = Instant::now();
-                if now >= *next {
-                    *next = now + *every;
-                    write(&line(
-                        &self.label,
-                        self.unit,
-                        position,
-                        self.total,
-                        &self.message,
-                    ));
-                }
+            Output::Lines(lines) => {
+                let (label, message) = (&self.label, &self.message);
+                lines.offer(|| line(label, self.unit, position, self.total, message));
             }
         }
     }
@@ -102,7 +91,7 @@ impl Progress {
     pub fn note(&self, text: &str) {
         match &self.output {
             Output::Bar(bar) => bar.suspend(|| eprintln!("{text}")),
-            Output::Lines { write, .. } => write(text),
+            Output::Lines(lines) => lines.write(text),
         }
     }
 
@@ -110,9 +99,9 @@ impl Progress {
     pub fn finish(self) {
         match self.output {
             Output::Bar(bar) => bar.abandon(),
-            Output::Lines { .. } if self.position == 0 => {}
-            Output::Lines { write, .. } => {
-                write(&line(
+            Output::Lines(_) if self.position == 0 => {}
+            Output::Lines(lines) => {
+                lines.write(&line(
                     &self.label,
                     self.unit,
                     self.position,
@@ -179,6 +168,7 @@ pub fn duration(seconds: f64) -> String {
 mod tests {
     use super::*;
     use std::sync::Mutex;
+    use std::time::{Duration, Instant};
 
     #[test]
     fn lines_say_how_far_it_is() {
@@ -217,11 +207,11 @@ mod tests {
                 lines.push(line.into());
             }
         };
-        let output = Output::Lines {
+        let output = Output::Lines(Lines {
             every: Duration::from_secs(3600),
             next: Instant::now(),
             write,
-        };
+        });
         let mut progress = Progress {
             label: "a".into(),
             unit: Unit::Steps,

@@ -54,6 +54,7 @@ pub(super) fn card(name: &str, network: &Network, training: &Training, onnx: &[u
             box_coding: BoxCoding::CentreSize,
             score_threshold: SCORE_THRESHOLD,
             nms_iou: NMS_IOU,
+            class_thresholds: Default::default(),
         },
         training: training.clone(),
         metrics: Default::default(),

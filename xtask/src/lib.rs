@@ -17,6 +17,7 @@ pub mod mca;
 pub mod metrics;
 pub mod network;
 pub mod onnx;
+pub mod page;
 pub mod pretrained;
 pub mod progress;
 pub mod quantize;

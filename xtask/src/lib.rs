@@ -22,6 +22,7 @@ pub mod pretrained;
 pub mod progress;
 pub mod quantize;
 pub mod render_drive;
+pub mod report;
 pub mod smoke;
 pub mod train_and_export;
 pub mod train_job;

@@ -22,8 +22,10 @@ struct Cli {
 enum Verb {
     /// Trains a detector on data sets and exports it as a model that the board runs
     TrainAndExport(Box<xtask::train_and_export::TrainAndExportArgs>),
-    /// Measures a model on data sets: COCO metrics of the firmware's own detector
+    /// Measures a model on data sets with the firmware's own detector, or compares two
     Evaluate(xtask::evaluate::EvaluateArgs),
+    /// Writes all that is known of a model on one page: figures, curves, pictures, speed
+    Report(xtask::report::ReportArgs),
     /// Measures the model's speed beside other engines
     Bench(xtask::bench::BenchArgs),
     /// Runs one engine for `bench`
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
     let result: Result<(), Box<dyn Error>> = match Cli::parse().verb {
         Verb::TrainAndExport(args) => return train_and_export(&args),
         Verb::Evaluate(args) => xtask::evaluate::run(args).map_err(Into::into),
+        Verb::Report(args) => xtask::report::run(&args).map_err(Into::into),
         Verb::Bench(args) => xtask::bench::run(&args).map_err(Into::into),
         Verb::BenchWorker(args) => xtask::bench::serve::run(&args).map_err(Into::into),
         Verb::Golden(args) => xtask::golden::run(&args).map_err(Into::into),

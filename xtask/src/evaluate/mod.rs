@@ -203,6 +203,13 @@ pub fn recommended(scenes: &[&Scene], aim: Aim) -> BTreeMap<ObjectClass, Operati
     ObjectClass::ALL.into_iter().filter_map(of).collect()
 }
 
+/// `name`, or with a number behind it where `is_free` says that another set has it.
+pub(crate) fn unused_name(name: &str, is_free: impl Fn(&String) -> bool) -> String {
+    let numbered = (2..).map(|number| format!("{name}-{number}"));
+    let mut names = std::iter::once(name.to_string()).chain(numbered);
+    names.find(is_free).unwrap_or_default()
+}
+
 fn print_heading(dataset: &Dataset, images: u64) {
     let name = &dataset.description.name;
     println!("\n{name}, {} split, {images} images", dataset.split);

@@ -10,6 +10,9 @@ use crate::nms::suppress;
 /// The most candidates that are kept before suppression; beyond it the worst are dropped.
 pub const CANDIDATES_MAX: usize = 2048;
 
+/// A threshold that no byte reaches.
+const NO_BYTE: u16 = u8::MAX as u16 + 1;
+
 /// Raw outputs of one feature level, `f32`, batch of one, channels first.
 #[derive(Clone, Copy, Debug)]
 pub struct LevelOutput<'a> {
@@ -62,7 +65,8 @@ pub struct QuantizedLevel<'a> {
 pub struct BoxDecoder {
     grid: AnchorGrid,
     coding: BoxCoding,
-    score_min: f32,
+    /// What a logit must reach to be a candidate, by class index.
+    logit_min: [f32; ObjectClass::COUNT],
     iou_max: f32,
     candidates: Vec<Detection>,
 }
@@ -73,13 +77,18 @@ pub fn sigmoid(x: f32) -> f32 {
 }
 
 impl BoxDecoder {
-    /// A decoder that keeps scores of at least `score_min` and suppresses boxes of a class
-    /// that overlap by more than `iou_max`.
-    pub fn new(grid: AnchorGrid, coding: BoxCoding, score_min: f32, iou_max: f32) -> Self {
+    /// A decoder that keeps scores of at least `score_min`, given by class index, and
+    /// suppresses boxes of a class that overlap by more than `iou_max`.
+    pub fn new(
+        grid: AnchorGrid,
+        coding: BoxCoding,
+        score_min: [f32; ObjectClass::COUNT],
+        iou_max: f32,
+    ) -> Self {
         Self {
             grid,
             coding,
-            score_min,
+            logit_min: score_min.map(logit),
             iou_max,
             candidates: Vec::with_capacity(2 * CANDIDATES_MAX),
         }
@@ -129,21 +138,24 @@ impl BoxDecoder {
         letterbox: &Letterbox,
     ) {
         let (scores, boxes) = (&output.scores, &output.boxes);
-        let logit_min = logit(self.score_min);
-        let passes = |byte: &u8| scores.number(byte ^ scores.flip) >= logit_min;
-        let Some(byte_min) = (0..=u8::MAX).find(passes) else {
+        // Beyond the largest byte where a class cannot reach its threshold.
+        let byte_min = self.logit_min.map(|logit_min| {
+            let passes = |byte: &u8| scores.number(byte ^ scores.flip) >= logit_min;
+            (0..=u8::MAX).find(passes).map_or(NO_BYTE, u16::from)
+        });
+        let lowest = byte_min.into_iter().fold(NO_BYTE, u16::min);
+        if lowest == NO_BYTE {
             return;
-        };
+        }
         let shapes = self.grid.shapes(level);
         let (rows, columns) = self.grid.cells(level);
         for (row, column) in (0..rows).flat_map(|row| (0..columns).map(move |c| (row, c))) {
             let cell = scores.cell(row, column, shapes * ObjectClass::COUNT);
             let flip = scores.flip;
-            if cell
+            let largest = cell
                 .iter()
-                .fold(0, |largest, byte| largest.max(byte ^ flip))
-                < byte_min
-            {
+                .fold(0, |largest, byte| largest.max(byte ^ flip));
+            if u16::from(largest) < lowest {
                 continue;
             }
             let codes = boxes.cell(row, column, 4 * shapes);
@@ -152,7 +164,7 @@ impl BoxDecoder {
                 let Some(class) = ObjectClass::from_index(class) else {
                     continue;
                 };
-                if byte ^ flip >= byte_min {
+                if u16::from(byte ^ flip) >= byte_min[class.index()] {
                     let code = std::array::from_fn(|i| boxes.number(codes[4 * shape + i]));
                     let place = (level, row, column, shape);
                     self.candidate(class, scores.number(*byte), place, code, letterbox);
@@ -184,7 +196,6 @@ impl BoxDecoder {
     /// Adds the candidates of one level. Logits are compared before any exponential is
     /// taken: of tens of thousands, a few hundred pass.
     fn collect(&mut self, level: usize, output: &LevelOutput<'_>, letterbox: &Letterbox) {
-        let logit_min = logit(self.score_min);
         let (rows, columns) = self.grid.cells(level);
         let cells = rows * columns;
         for (plane, logits) in output.scores.chunks_exact(cells).enumerate() {
@@ -192,6 +203,7 @@ impl BoxDecoder {
             let Some(class) = ObjectClass::from_index(class) else {
                 continue;
             };
+            let logit_min = self.logit_min[class.index()];
             for (cell, &logit) in logits.iter().enumerate() {
                 if logit < logit_min || logit.is_nan() {
                     continue;
@@ -236,7 +248,7 @@ mod tests {
             shapes: vec![[16.0, 16.0], [16.0, 32.0]],
         };
         let grid = AnchorGrid::new(vec![level], 32, 64);
-        BoxDecoder::new(grid, BoxCoding::CentreSize, score_min, 0.5)
+        BoxDecoder::new(grid, BoxCoding::CentreSize, [score_min; 8], 0.5)
     }
 
     #[test]
@@ -262,6 +274,64 @@ mod tests {
         assert_eq!(out[0].bbox, BBox::new(64.0, 16.0, 96.0, 64.0));
     }
 
+    /// One cell with one anchor of each kind of output; the score bytes are given by class.
+    fn quantized_classes(decoder: &mut BoxDecoder, bytes: [u8; 8], flip: u8) -> Vec<ObjectClass> {
+        let scheme = |scale, zero_point| Scheme { scale, zero_point };
+        let output = |data, numbers, scheme| QuantizedOutput {
+            data,
+            pixel_bytes: numbers,
+            row_bytes: numbers,
+            flip,
+            scheme,
+        };
+        let (scores, boxes) = (bytes.map(|byte| byte ^ flip), [100 ^ flip; 4]);
+        let level = QuantizedLevel {
+            scores: output(&scores, 8, scheme(0.0625, 128)),
+            boxes: output(&boxes, 4, scheme(0.1, 100)),
+        };
+        let mut out = heapless::Vec::new();
+        let letterbox = Letterbox::new(16, 16, 16, 16);
+        decoder.decode_quantized(&[level], &letterbox, &mut out);
+        let mut classes: Vec<ObjectClass> = out.iter().map(|found| found.class).collect();
+        classes.sort();
+        classes
+    }
+
+    #[test]
+    fn every_class_has_a_threshold_of_its_own_in_bytes_as_in_floats() {
+        let shapes = vec![[16.0, 16.0]];
+        let mut score_min = [0.5; 8];
+        score_min[ObjectClass::Bus.index()] = 0.3;
+        score_min[ObjectClass::Rider.index()] = 1.0;
+        let decoder = || {
+            let stride = 16;
+            let level = AnchorLevel {
+                stride,
+                shapes: shapes.clone(),
+            };
+            let grid = AnchorGrid::new(vec![level], 16, 16);
+            BoxDecoder::new(grid, BoxCoding::CentreSize, score_min, 0.5)
+        };
+        // Logits: -0.5 (a score of 0.38) everywhere but for person, 0.5, and rider, 7.9.
+        let mut bytes = [120; 8];
+        bytes[ObjectClass::Person.index()] = 136;
+        bytes[ObjectClass::Rider.index()] = 255;
+        let expected = [ObjectClass::Bus, ObjectClass::Person];
+        for flip in [0, 0x80] {
+            assert_eq!(quantized_classes(&mut decoder(), bytes, flip), expected);
+        }
+        let scores = bytes.map(|byte| (f32::from(byte) - 128.0) * 0.0625);
+        let mut out = heapless::Vec::new();
+        let level = LevelOutput {
+            scores: &scores,
+            boxes: &[0.0; 4],
+        };
+        decoder().decode(&[level], &Letterbox::new(16, 16, 16, 16), &mut out);
+        let mut classes: Vec<ObjectClass> = out.iter().map(|found| found.class).collect();
+        classes.sort();
+        assert_eq!(classes, expected);
+    }
+
     #[test]
     fn a_flood_of_candidates_stays_bounded() {
         let level = AnchorLevel {
@@ -270,7 +340,7 @@ mod tests {
         };
         let grid = AnchorGrid::new(vec![level], 288, 512);
         let cells = 36 * 64;
-        let mut decoder = BoxDecoder::new(grid, BoxCoding::CentreSize, 0.0, 0.5);
+        let mut decoder = BoxDecoder::new(grid, BoxCoding::CentreSize, [0.0; 8], 0.5);
         let scores: Vec<f32> = (0..24 * cells).map(|i| (i % 977) as f32 / 977.0).collect();
         let boxes = vec![f32::NAN; 12 * cells];
         let mut out = heapless::Vec::new();

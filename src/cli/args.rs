@@ -99,7 +99,8 @@ pub struct RunArgs {
     /// Stop after so many frames
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub frames: Option<i64>,
-    /// Leave out detections that score less, 0 to 1 [default: the model's own threshold]
+    /// Leave out detections of any class that score less, 0 to 1 [default: the thresholds on
+    /// the model's card]
     #[arg(long, value_name = "F", allow_negative_numbers = true)]
     pub score: Option<f64>,
     /// Threads of the detector [default: 1]

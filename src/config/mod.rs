@@ -7,7 +7,8 @@
 //! ```toml
 //! source = "v4l2:///dev/dashcam?size=1280x720&fps=30"
 //! model = "/usr/share/lookout/models/road-288x512"
-//! score = 0.4                 # 0 to 1: detections below it are left out
+//! score = 0.4                 # 0 to 1: detections below it are left out, of every class;
+//!                             # without it, below the thresholds on the model's card
 //! frames = 1000               # stop after so many frames
 //! threads = 2                 # for the detector
 //! pinned = true               # each of them keeps to a CPU of its own

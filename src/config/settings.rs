@@ -18,7 +18,8 @@ pub struct Settings {
     pub source: Option<SourceUri>,
     /// Folder of the model; `None` leaves the choice to the program.
     pub model: Option<PathBuf>,
-    /// Detections with a lower score are left out, `0..=1`; `None` takes the model's own.
+    /// Detections with a lower score are left out, `0..=1`; `None` takes the model's
+    /// own, which may differ by class.
     pub score: Option<f32>,
     /// Stop after so many published frames.
     pub frames_max: Option<u64>,

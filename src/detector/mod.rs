@@ -4,6 +4,7 @@ mod check;
 mod network;
 mod stock;
 
+use crate::class::ObjectClass;
 use crate::decode::BoxDecoder;
 use crate::detection::{DETECTIONS_MAX, Detection};
 use crate::int8::Explanation;
@@ -31,7 +32,7 @@ pub enum EngineChoice {
 /// How a detector is to work.
 #[derive(Clone, Debug, Default)]
 pub struct DetectorOptions {
-    /// Lowest score reported, `0..1`; the card's own threshold when `None`.
+    /// Lowest score reported of every class, `0..1`; the card's own thresholds when `None`.
     pub score_min: Option<f32>,
     /// Threads of the network; 0 and 1 keep all work on the caller's.
     pub threads: usize,
@@ -83,7 +84,8 @@ impl Detector {
         let network = Network::load(&card, &onnx, options)?;
         let (height, width) = (card.input.height, card.input.width);
         let post = &card.postprocess;
-        let score_min = options.score_min.unwrap_or(post.score_threshold);
+        let same_for_all = options.score_min.map(|score| [score; ObjectClass::COUNT]);
+        let score_min = same_for_all.unwrap_or_else(|| post.thresholds());
         let decoder = BoxDecoder::new(card.anchor_grid(), post.box_coding, score_min, post.nms_iou);
         let mut detector = Self {
             model_id: format!("{:.32}@{:.12}", card.name, card.onnx.sha256),

@@ -1,6 +1,7 @@
 //! The card of a model, `model.toml`: all that is needed to use it and to judge it.
 
 use crate::anchors::{AnchorGrid, AnchorLevel, BoxCoding};
+use crate::class::ObjectClass;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -94,6 +95,20 @@ pub struct Postprocess {
     pub score_threshold: f32,
     /// Overlap above which two boxes of a class are the same object.
     pub nms_iou: f32,
+    /// The same as `score_threshold` for single classes, by name. Classes that are not here,
+    /// for want of objects to choose on, and cards from before it have `score_threshold`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub class_thresholds: BTreeMap<String, f32>,
+}
+
+impl Postprocess {
+    /// The threshold of each class, by class index.
+    pub fn thresholds(&self) -> [f32; ObjectClass::COUNT] {
+        ObjectClass::ALL.map(|class| {
+            let own = self.class_thresholds.get(class.name());
+            own.copied().unwrap_or(self.score_threshold)
+        })
+    }
 }
 
 /// Where a model comes from.
@@ -150,10 +165,29 @@ pub struct SetMetrics {
     pub map: f64,
     /// Mean average precision at IoU 0.5.
     pub map50: f64,
+    /// mAP of objects under 32 x 32 pixels of the picture; this and the other sizes are
+    /// missing where there are none of that size, and on cards from before they were kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub map_small: Option<f64>,
+    /// mAP of objects of 32 x 32 to 96 x 96 pixels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub map_medium: Option<f64>,
+    /// mAP of objects over 96 x 96 pixels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub map_large: Option<f64>,
     /// Average precision at IoU 0.5 to 0.95 per class.
     pub ap: BTreeMap<String, f64>,
     /// Average precision at IoU 0.5 per class.
     pub ap50: BTreeMap<String, f64>,
+    /// Average precision of the class's objects under 32 x 32 pixels.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ap_small: BTreeMap<String, f64>,
+    /// Average precision of those of 32 x 32 to 96 x 96 pixels.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ap_medium: BTreeMap<String, f64>,
+    /// Average precision of those over 96 x 96 pixels.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ap_large: BTreeMap<String, f64>,
 }
 
 impl ModelCard {

@@ -236,6 +236,16 @@ fn check_outputs(card: &ModelCard) -> Result<(), ModelError> {
             return wrong(format!("{name} {value} is not within 0 and 1"));
         }
     }
+    for (name, value) in &post.class_thresholds {
+        if ObjectClass::from_name(name).is_none() {
+            return wrong(format!("class_thresholds name {name:?}, which is no class"));
+        }
+        if !(0.0..=1.0).contains(value) {
+            return wrong(format!(
+                "class_thresholds.{name} {value} is not within 0 and 1"
+            ));
+        }
+    }
     Ok(())
 }
 
@@ -279,6 +289,7 @@ pub(crate) mod tests {
                 box_coding: BoxCoding::CentreSize,
                 score_threshold: 0.4,
                 nms_iou: 0.55,
+                class_thresholds: Default::default(),
             },
             training: Training::default(),
             metrics: Default::default(),
@@ -330,6 +341,14 @@ pub(crate) mod tests {
             error_of(|c| c.postprocess.nms_iou = 2.0),
             Outputs(_)
         ));
+        let threshold = |name: &'static str, value| {
+            move |c: &mut ModelCard| {
+                c.postprocess.class_thresholds.insert(name.into(), value);
+            }
+        };
+        assert!(matches!(error_of(threshold("car", 1.5)), Outputs(_)));
+        assert!(matches!(error_of(threshold("car", f32::NAN)), Outputs(_)));
+        assert!(matches!(error_of(threshold("tram", 0.5)), Outputs(_)));
         assert!(matches!(
             error_of(|c| c.onnx.file = "../x".into()),
             Outputs(_)
@@ -342,6 +361,32 @@ pub(crate) mod tests {
             error_of(|c| c.onnx.file = "gone".into()),
             Read { .. }
         ));
+    }
+
+    #[test]
+    fn thresholds_are_the_classes_own_or_the_common_one() {
+        let mut card = card(b"net");
+        let old = toml::to_string(&card).unwrap();
+        assert!(!old.contains("class_thresholds"), "{old}");
+        assert_eq!(card.postprocess.thresholds(), [0.4; ObjectClass::COUNT]);
+        let own = [("person".to_string(), 0.25), ("bus".to_string(), 0.5)];
+        card.postprocess.class_thresholds = own.into();
+        let set = SetMetrics {
+            map_small: Some(0.125),
+            ap_small: [("car".to_string(), 0.25)].into(),
+            ..SetMetrics::default()
+        };
+        let figures = SplitMetrics {
+            images: 1,
+            float: SetMetrics::default(),
+            int8: set,
+        };
+        card.metrics.insert("streets".into(), figures);
+        let dir = write(&card, b"net");
+        let read = VerifiedModel::read(dir.path()).unwrap().card;
+        assert_eq!(read, card);
+        let thresholds = read.postprocess.thresholds();
+        assert_eq!(thresholds, [0.4, 0.4, 0.5, 0.4, 0.4, 0.4, 0.25, 0.4]);
     }
 
     proptest! {

@@ -81,7 +81,8 @@ impl Builder {
         self
     }
 
-    /// Leaves out detections with a lower score, `0..=1`. Default: the model's own threshold.
+    /// Leaves out detections with a lower score, `0..=1`. Default: the model's own
+    /// thresholds, which may differ by class.
     pub fn score(mut self, score_min: f32) -> Self {
         self.settings.score = Some(score_min);
         self

@@ -25,6 +25,7 @@ pub mod progress;
 pub mod quantize;
 pub mod recipe;
 pub mod render_drive;
+pub mod report;
 pub mod smoke;
 pub mod tensorboard;
 pub mod train_and_export;

@@ -24,10 +24,12 @@ enum Verb {
     TrainAndExport(Box<xtask::train_and_export::TrainAndExportArgs>),
     /// Trains a ladder of detectors, one change at a time, and tells what each is worth
     Ladder(xtask::ladder::LadderArgs),
-    /// Measures a model on data sets: COCO metrics of the firmware's own detector
-    Evaluate(xtask::evaluate::EvaluateArgs),
     /// Shows what is in data sets: counts, sizes, anchors, examples, suspected label faults
     Explore(xtask::explore::ExploreArgs),
+    /// Measures a model on data sets with the firmware's own detector, or compares two
+    Evaluate(xtask::evaluate::EvaluateArgs),
+    /// Writes all that is known of a model on one page: figures, curves, pictures, speed
+    Report(xtask::report::ReportArgs),
     /// Measures the model's speed beside other engines
     Bench(xtask::bench::BenchArgs),
     /// Runs one engine for `bench`
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         Verb::Ladder(args) => xtask::ladder::run(&args).map_err(Into::into),
         Verb::Evaluate(args) => xtask::evaluate::run(args).map_err(Into::into),
         Verb::Explore(args) => xtask::explore::run(&args).map(drop).map_err(Into::into),
+        Verb::Report(args) => xtask::report::run(&args).map_err(Into::into),
         Verb::Bench(args) => xtask::bench::run(&args).map_err(Into::into),
         Verb::BenchWorker(args) => xtask::bench::serve::run(&args).map_err(Into::into),
         Verb::Golden(args) => xtask::golden::run(&args).map_err(Into::into),

@@ -6,7 +6,7 @@ use std::fs;
 const INT8_FLAGS: [&str; 5] = ["avx512_vnni", "avx_vnni", "avx2", "asimddp", "i8mm"];
 
 /// The processor and the board, how many processors there are, and what they have for int8.
-pub(super) fn name() -> String {
+pub(crate) fn name() -> String {
     let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let board = fs::read_to_string("/proc/device-tree/model").unwrap_or_default();
     let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
@@ -14,7 +14,7 @@ pub(super) fn name() -> String {
 }
 
 /// Programs that wanted to run in the last minute; `None` where the system does not say.
-pub(super) fn load_average() -> Option<f64> {
+pub(crate) fn load_average() -> Option<f64> {
     let text = fs::read_to_string("/proc/loadavg").ok()?;
     text.split_whitespace().next()?.parse().ok()
 }

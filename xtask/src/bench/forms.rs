@@ -9,6 +9,7 @@ use super::rten_form::for_rten;
 use super::worker::run_limited;
 use crate::network::detector;
 use crate::onnx::{OnnxError, read_int8, write_float};
+use lookout::class::ObjectClass;
 use lookout::decode::{BoxDecoder, LevelOutput};
 use lookout::detection::{DETECTIONS_MAX, Detection};
 use lookout::drive::{Drive, DriveConfig};
@@ -182,7 +183,8 @@ impl Forms {
     fn decode(&self) -> Vec<Detection> {
         let (input, post) = (&self.card.input, &self.card.postprocess);
         let (coding, grid) = (post.box_coding, self.card.anchor_grid());
-        let mut decoder = BoxDecoder::new(grid, coding, SCORE_MIN, post.nms_iou);
+        let mut decoder =
+            BoxDecoder::new(grid, coding, [SCORE_MIN; ObjectClass::COUNT], post.nms_iou);
         let level = |pair: &[Vec<f32>]| match pair {
             [scores, boxes] => Some([scores.clone(), boxes.clone()]),
             _ => None,

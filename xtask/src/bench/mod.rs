@@ -6,7 +6,7 @@
 
 mod agreement;
 mod contestants;
-mod cpu;
+pub(crate) mod cpu;
 mod engines;
 mod forms;
 mod job;
@@ -16,7 +16,7 @@ mod report;
 mod row;
 mod rten_form;
 pub mod serve;
-mod statistics;
+pub(crate) mod statistics;
 mod worker;
 
 pub(crate) use forms::{picture, planes};

@@ -2,7 +2,7 @@
 
 use super::EvaluateError;
 use crate::dataset::{Dataset, ImageEntry, PictureError, read_frame};
-use crate::metrics::Evaluator;
+use crate::metrics::{Evaluator, Scene};
 use crate::progress::{Progress, Unit};
 use lookout::detection::{DETECTIONS_MAX, Detection};
 use lookout::detector::Detector;
@@ -20,7 +20,7 @@ pub(crate) type Found = heapless::Vec<Detection, DETECTIONS_MAX>;
 
 /// The firmware's path from a picture to detections.
 pub(super) fn worker(
-    mut detector: Detector,
+    detector: &mut Detector,
 ) -> impl FnMut(&Picture<'_>, &mut Found) -> Result<(), String> {
     move |picture, found| {
         detector
@@ -34,6 +34,8 @@ pub(super) fn worker(
 pub struct Evaluated {
     /// All that was found, ready for the figures.
     pub evaluator: Evaluator,
+    /// The same image by image, for all that is not a COCO metric.
+    pub scenes: Vec<Scene>,
     /// How many images were shown.
     pub images: u64,
     /// Pictures that could not be read; they are in no figure.
@@ -57,15 +59,19 @@ where
     let mut progress = Progress::new("evaluate", Unit::Steps, dataset.images.len() as u64);
     let mut done = Evaluated {
         evaluator: Evaluator::new(),
+        scenes: Vec::with_capacity(dataset.images.len()),
         images: 0,
         failures: Vec::new(),
     };
-    for chunk in dataset.images.chunks(CHUNK_IMAGES) {
-        for (entry, found) in chunk.iter().zip(detect_chunk(chunk, workers)?) {
+    for (chunk_index, chunk) in dataset.images.chunks(CHUNK_IMAGES).enumerate() {
+        let first = chunk_index * CHUNK_IMAGES;
+        for ((index, entry), found) in (first..).zip(chunk).zip(detect_chunk(chunk, workers)?) {
             match found {
                 Ok(found) => {
-                    done.evaluator
-                        .add_image(&entry.objects, &entry.labelled, &found);
+                    let (objects, labelled) = (&entry.objects, &entry.labelled);
+                    done.evaluator.add_image(objects, labelled, &found);
+                    let scene = Scene::new(index, objects, labelled, &found);
+                    done.scenes.push(scene);
                     done.images += 1;
                 }
                 Err(ImageError::Picture(error)) => done.failures.push(error),

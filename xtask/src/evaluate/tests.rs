@@ -107,29 +107,26 @@ fn the_report_has_the_figures_at_the_top_and_by_set() {
     let dataset = dataset(&folder);
     let done = evaluate(&dataset, &mut [oracle]).unwrap();
     let metrics = done.evaluator.finish();
-    let set = SetReport {
-        name: "x".to_owned(),
-        data: dataset.root.clone(),
-        split: "val",
-        images: done.images,
-        unreadable: 0,
-        metrics: metrics.clone(),
-    };
-    let report = Report {
+    let file = EvaluationFile {
         model: "m".to_owned(),
         images: 3,
-        metrics,
-        sets: vec![set],
+        metrics: metrics.clone(),
+        recommended: recommended(&done.scenes.iter().collect::<Vec<_>>(), Aim::F1),
+        sets: vec![SetFigures::new(&dataset, &done, metrics)],
+        comparison: None,
     };
     let path = folder.path().join("figures.json");
     check_writable(&path).unwrap();
-    write_json(&path, &report).unwrap();
+    write_json(&path, &file).unwrap();
+    assert_eq!(EvaluationFile::read(&path).unwrap(), file);
     let value: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     for figures in [&value, &value["sets"][0]] {
         assert!(figures["map50"].as_f64().unwrap() > 0.99);
         assert_eq!(figures["per_class"]["car"]["boxes"], 3);
         assert_eq!(figures["per_class"]["bus"]["ap"], -1.0);
     }
+    assert_eq!(value["recommended"]["car"]["precision"], 1.0);
+    assert_eq!(value["recommended"]["bus"], serde_json::Value::Null);
     let nowhere = folder.path().join("no/such/folder.json");
     assert!(
         check_writable(&nowhere)
@@ -155,23 +152,81 @@ fn without_a_val_split_the_train_split_is_taken() {
             .chain(more.iter().copied());
         <Line as clap::Parser>::try_parse_from(line).map(|line| line.args)
     };
-    assert_eq!(
-        load(root, &parse(&["--limit", "2"]).unwrap())
-            .unwrap()
-            .images
-            .len(),
-        2
-    );
+    let load = |args: &EvaluateArgs| load(root, args.split, args.limit);
+    let limited = load(&parse(&["--limit", "2"]).unwrap()).unwrap();
+    assert_eq!(limited.images.len(), 2);
     std::fs::rename(
         root.join("annotations_val.json"),
         root.join("annotations_train.json"),
     )
     .unwrap();
-    assert_eq!(
-        load(root, &parse(&[]).unwrap()).unwrap().split,
-        Split::Train
-    );
-    assert!(load(root, &parse(&["--split", "val"]).unwrap()).is_err());
+    assert_eq!(load(&parse(&[]).unwrap()).unwrap().split, Split::Train);
+    assert!(load(&parse(&["--split", "val"]).unwrap()).is_err());
     assert!(parse(&["--split", "test"]).is_err());
     assert!(parse(&["--limit", "0"]).is_err());
+    assert!(parse(&["--precision-min", "1.5"]).is_err());
+    assert!(parse(&["--precision-min", "nan"]).is_err());
+    let aim = parse(&["--precision-min", "0.9"]).unwrap().aim();
+    assert_eq!(aim, Aim::PrecisionMin(0.9));
+}
+
+#[test]
+fn without_a_label_there_is_nothing_to_measure() {
+    let folder = folder();
+    let path = folder.path().join("annotations_val.json");
+    let mut file: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    file["annotations"] = json!([]);
+    std::fs::write(&path, file.to_string()).unwrap();
+    let error = load_all(&[folder.path().to_owned()], None, None).unwrap_err();
+    assert!(matches!(error, EvaluateError::NoObjects(_)), "{error}");
+    let empty = tempfile::tempdir().unwrap();
+    let error = load_all(&[empty.path().to_owned()], None, None).unwrap_err();
+    assert!(error.to_string().contains("no annotations"), "{error}");
+    let error = load_all(&[empty.path().join("nowhere")], None, None).unwrap_err();
+    assert!(error.to_string().contains("no such folder"), "{error}");
+}
+
+#[test]
+fn a_full_disk_and_a_foreign_file_are_told_in_a_sentence() {
+    if Path::new("/dev/full").exists() {
+        let error = write_json(Path::new("/dev/full"), &json!({"a": 1})).unwrap_err();
+        assert!(error.to_string().contains("make room"), "{error}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.json");
+    std::fs::write(&path, "[1, 2]").unwrap();
+    let error = EvaluationFile::read(&path).unwrap_err().to_string();
+    assert!(error.contains("evaluate --json"), "{error}");
+}
+
+/// Sees nothing at all.
+fn blind(_: &Picture<'_>, _: &mut Found) -> Result<(), String> {
+    Ok(())
+}
+
+#[test]
+fn two_detectors_are_compared_picture_by_picture() {
+    let folder = folder();
+    let dataset = dataset(&folder);
+    let a = evaluate(&dataset, &mut [blind]).unwrap();
+    let mut b = evaluate(&dataset, &mut [oracle]).unwrap();
+    // B could not read a picture that A has read.
+    b.scenes.remove(1);
+    let pairs = compare::pairs(&a, &b);
+    let images = |scenes: &[&Scene]| scenes.iter().map(|s| s.image).collect::<Vec<_>>();
+    assert_eq!(
+        (images(&pairs.a), images(&pairs.b)),
+        (vec![0, 2], vec![0, 2])
+    );
+    let bootstrap = crate::metrics::Bootstrap {
+        resamples: 100,
+        seed: 1,
+        threads: 1,
+    };
+    let comparison = crate::metrics::compare(&[pairs], bootstrap);
+    let text = compare::table(&comparison);
+    assert!(text.contains("too few images to tell"), "{text}");
+    assert!(text.contains("+1.0000"), "{text}");
+    assert!(!text.contains("scooter"), "nothing to say of it: {text}");
 }

@@ -1,6 +1,6 @@
 //! The card of a model that is being exported.
 
-use crate::metrics::{ABSENT, Metrics};
+use crate::metrics::{ABSENT, ClassMetrics, Metrics, OperatingPoint};
 use crate::network::{Head, INPUT, Network, PIXEL_STD};
 use lookout::anchors::BoxCoding;
 use lookout::class::ObjectClass;
@@ -9,13 +9,18 @@ use lookout::model::{
     InputSpec, LevelSpec, ModelCard, OnnxFile, PixelLayout, Postprocess, SetMetrics, Training,
     sha256_hex,
 };
+use std::collections::BTreeMap;
 
 /// Name of the network's file.
 pub(super) const ONNX_FILE: &str = "model.onnx";
 
-/// Score from which a detection is shown, unless told otherwise. Chosen by eye on the demo
+/// Score from which a detection is shown, of classes that have no threshold of their own and
+/// unless told otherwise. Chosen by eye on the demo
 /// drive and on a motorway clip: below it, most of what comes are doubles in other classes.
 const SCORE_THRESHOLD: f32 = 0.4;
+
+/// With fewer validation objects of a class than this, its best threshold is chance.
+pub(crate) const OBJECTS_MIN: u64 = 50;
 
 /// Overlap above which two boxes of a class are one object.
 pub(crate) const NMS_IOU: f32 = 0.55;
@@ -54,6 +59,7 @@ pub(super) fn card(name: &str, network: &Network, training: &Training, onnx: &[u
             box_coding: BoxCoding::CentreSize,
             score_threshold: SCORE_THRESHOLD,
             nms_iou: NMS_IOU,
+            class_thresholds: Default::default(),
         },
         training: training.clone(),
         metrics: Default::default(),
@@ -68,16 +74,38 @@ pub(super) fn set_file(card: &mut ModelCard, onnx: &[u8]) {
 /// What a card keeps of an evaluation, to four digits.
 pub(super) fn set_metrics(metrics: &Metrics) -> SetMetrics {
     let round = |v: f64| (v * 1e4).round() / 1e4;
-    let mut kept = SetMetrics {
+    let present = |v: f64| (v != ABSENT).then(|| round(v));
+    let per_class = |of: fn(&ClassMetrics) -> f64| {
+        let figures = metrics.per_class.iter();
+        figures
+            .filter_map(|(class, figures)| Some((class.name().into(), present(of(figures))?)))
+            .collect()
+    };
+    SetMetrics {
         map: round(metrics.map),
         map50: round(metrics.map50),
-        ..SetMetrics::default()
-    };
-    for (class, figures) in &metrics.per_class {
-        if figures.ap != ABSENT {
-            kept.ap.insert(class.name().into(), round(figures.ap));
-            kept.ap50.insert(class.name().into(), round(figures.ap50));
-        }
+        map_small: present(metrics.map_small),
+        map_medium: present(metrics.map_medium),
+        map_large: present(metrics.map_large),
+        ap: per_class(|figures| figures.ap),
+        ap50: per_class(|figures| figures.ap50),
+        ap_small: per_class(|figures| figures.ap_small),
+        ap_medium: per_class(|figures| figures.ap_medium),
+        ap_large: per_class(|figures| figures.ap_large),
     }
-    kept
 }
+
+/// What a card keeps of the recommended thresholds: those of classes that had enough objects
+/// to choose on.
+pub(super) fn class_thresholds(
+    recommended: &BTreeMap<ObjectClass, OperatingPoint>,
+) -> BTreeMap<String, f32> {
+    let enough = recommended.iter().filter(|(_, p)| p.objects >= OBJECTS_MIN);
+    enough
+        .map(|(class, point)| (class.name().into(), point.threshold))
+        .collect()
+}
+
+#[cfg(test)]
+#[path = "card_tests.rs"]
+mod tests;

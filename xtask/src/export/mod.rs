@@ -1,21 +1,23 @@
 //! From trained weights to a model in its folder: written in float and in int8, measured in
-//! both with the firmware's own detector, and put in place only if int8 is as good.
+//! both with the firmware's own detector, and put in place only if int8 is as good. A report
+//! on it goes into the work folder.
 
 mod card;
 mod place;
 mod verify;
 
-pub(crate) use card::NMS_IOU;
+pub(crate) use card::{NMS_IOU, OBJECTS_MIN};
 pub use place::PlaceError;
 pub use verify::{Agreement, VerifyError, verify};
 
 use crate::dataset::{Dataset, DatasetError, LoadOptions, Split};
-use crate::evaluate::{EvaluateError, measure};
-use crate::metrics::Evaluator;
+use crate::evaluate::{EvaluateError, Evaluated, measure, recommended, unused_name};
+use crate::metrics::{Aim, Evaluator, Scene};
 use crate::network::Network;
 use crate::onnx::{OnnxError, write_float, write_int8};
 use crate::quantize::{FoldedWeights, Int8Network, QuantizeError, Ranges};
-use crate::train_job::{Precision, TrainEvent, TrainJob};
+use crate::report::{MeasuredSet, PICTURES_PER_CLASS, Subject, TrainingLog, measure_speed};
+use crate::train_job::{EVENT_LOG, Precision, TrainEvent, TrainJob};
 use lookout::model::{ModelCard, SplitMetrics, Training};
 use std::path::Path;
 
@@ -56,6 +58,12 @@ pub enum ExportError {
     },
 }
 
+/// A card for tests of what reads cards.
+#[cfg(test)]
+pub(crate) fn card_for_tests(name: &str, network: &Network, training: &Training) -> ModelCard {
+    card::card(name, network, training, b"")
+}
+
 /// What an export needs.
 pub struct Export<'a> {
     /// What was asked for.
@@ -72,13 +80,9 @@ pub struct Export<'a> {
     pub training: Training,
 }
 
-/// Figures of one validation set in both precisions.
-struct Measured {
-    set: String,
-    images: u64,
-    float: Evaluator,
-    int8: Evaluator,
-}
+/// Names of the report's files in the work folder.
+const REPORT_PAGE: &str = "report.html";
+const REPORT_JSON: &str = "report.json";
 
 /// Writes, measures and puts in place. `tell` hears of each set measured.
 pub fn export(export: &Export<'_>, tell: &mut dyn FnMut(TrainEvent)) -> Result<(), ExportError> {
@@ -103,10 +107,36 @@ pub fn export(export: &Export<'_>, tell: &mut dyn FnMut(TrainEvent)) -> Result<(
     add_metrics(&mut card, &measured);
     place::write(&int8, &card, &bytes)?;
     place::install(&int8, &export.job.out)?;
+    // The model is in place: whatever happens to the report, it stays.
+    let text = report(export.job, &card, &measured);
+    tell(TrainEvent::Note { text });
     tell(TrainEvent::Done {
         out: export.job.out.clone(),
     });
     Ok(())
+}
+
+/// Writes the report on the model into the work folder; gives a line that says where it is, or
+/// why there is none.
+fn report(job: &TrainJob, card: &ModelCard, measured: &[MeasuredSet]) -> String {
+    if measured.is_empty() {
+        return "no report: there is no validation set to measure on".into();
+    }
+    let log = TrainingLog::read(&job.work.join(EVENT_LOG));
+    let subject = Subject {
+        card,
+        sets: measured,
+        aim: Aim::F1,
+        log: log.ok(),
+        peers: Vec::new(),
+        speed: measure_speed(&job.out, measured),
+        pictures_per_class: PICTURES_PER_CLASS.into(),
+    };
+    let page = job.work.join(REPORT_PAGE);
+    match crate::report::write(&subject, &page, Some(&job.work.join(REPORT_JSON))) {
+        Ok(()) => format!("the report on the model is in {}", page.display()),
+        Err(error) => format!("the model is in place, but there is no report on it: {error}"),
+    }
 }
 
 /// Measures both models on every validation split that there is.
@@ -115,7 +145,7 @@ fn measure_all(
     float: &Path,
     int8: &Path,
     tell: &mut dyn FnMut(TrainEvent),
-) -> Result<Vec<Measured>, ExportError> {
+) -> Result<Vec<MeasuredSet>, ExportError> {
     let threads = std::thread::available_parallelism().map_or(2, |n| n.get().min(64)) as u8;
     let mut all = Vec::new();
     for dir in &job.validation {
@@ -133,7 +163,9 @@ fn measure_all(
         if dataset.images.is_empty() {
             continue;
         }
-        let set = unused_name(&place::name(dir), &all);
+        let set = unused_name(&place::name(dir), |name| {
+            all.iter().all(|other: &MeasuredSet| other.name != *name)
+        });
         let mut run = |model, precision| -> Result<_, ExportError> {
             let evaluated = measure(model, &dataset, threads)?;
             let metrics = evaluated.evaluator.finish();
@@ -142,36 +174,29 @@ fn measure_all(
         };
         let float = run(float, Precision::Float)?;
         let int8 = run(int8, Precision::Int8)?;
-        all.push(Measured {
-            set,
-            images: float.images,
-            float: float.evaluator,
-            int8: int8.evaluator,
+        all.push(MeasuredSet {
+            name: set,
+            dataset,
+            model: int8,
+            float: Some(float),
         });
     }
     Ok(all)
 }
 
-/// `name`, or with a number behind it where another folder has the same name.
-fn unused_name(name: &str, measured: &[Measured]) -> String {
-    let numbered = (2..).map(|number| format!("{name}-{number}"));
-    let is_free = |name: &String| measured.iter().all(|m| m.set != *name);
-    let mut names = std::iter::once(name.to_string()).chain(numbered);
-    names.find(is_free).unwrap_or_default()
-}
-
 /// Refuses a model that quantization has spoilt, unless forced.
 fn compare(
     job: &TrainJob,
-    measured: &[Measured],
+    measured: &[MeasuredSet],
     tell: &mut dyn FnMut(TrainEvent),
 ) -> Result<(), ExportError> {
-    let pooled = |of: fn(&Measured) -> &Evaluator| {
+    let pooled = |of: fn(&MeasuredSet) -> Option<&Evaluated>| {
         let mut pool = Evaluator::new();
-        measured.iter().for_each(|m| pool.append(of(m)));
+        let all = measured.iter().filter_map(of);
+        all.for_each(|one| pool.append(&one.evaluator));
         pool.finish().map
     };
-    let (float, int8) = (pooled(|m| &m.float), pooled(|m| &m.int8));
+    let (float, int8) = (pooled(|m| m.float.as_ref()), pooled(|m| Some(&m.model)));
     if measured.is_empty() {
         let text = "no validation set: nobody knows how good this model is".into();
         tell(TrainEvent::Note { text });
@@ -194,13 +219,17 @@ fn compare(
     Err(ExportError::MapLoss { float, int8 })
 }
 
-fn add_metrics(card: &mut ModelCard, measured: &[Measured]) {
-    for m in measured {
+/// Writes on the card what was measured, and the thresholds that come of it.
+fn add_metrics(card: &mut ModelCard, measured: &[MeasuredSet]) {
+    let figures = |one: &Evaluated| card::set_metrics(&one.evaluator.finish());
+    for set in measured {
         let figures = SplitMetrics {
-            images: m.images,
-            float: card::set_metrics(&m.float.finish()),
-            int8: card::set_metrics(&m.int8.finish()),
+            images: set.model.images,
+            float: set.float.as_ref().map(figures).unwrap_or_default(),
+            int8: figures(&set.model),
         };
-        card.metrics.insert(m.set.clone(), figures);
+        card.metrics.insert(set.name.clone(), figures);
     }
+    let scenes: Vec<&Scene> = measured.iter().flat_map(|set| &set.model.scenes).collect();
+    card.postprocess.class_thresholds = card::class_thresholds(&recommended(&scenes, Aim::F1));
 }

@@ -3,7 +3,7 @@
 use super::matching::Outcome;
 
 /// Number of recalls at which precision is read: 0.00, 0.01 ... 1.00.
-const RECALLS: usize = 101;
+pub(super) const RECALLS: usize = 101;
 
 /// Sum over the curve of one class, size and threshold.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,11 +33,7 @@ pub(super) fn curve(sorted: &[&Outcome], size: usize, bit: usize, to_find: u64) 
     let mut sum = 0.0;
     let mut position = 0;
     for step in 0..RECALLS {
-        let wanted = if step + 1 == RECALLS {
-            1.0
-        } else {
-            step as f64 * 0.01
-        };
+        let wanted = wanted_recall(step);
         while position < recalls.len() && recalls[position] < wanted {
             position += 1;
         }
@@ -47,6 +43,15 @@ pub(super) fn curve(sorted: &[&Outcome], size: usize, bit: usize, to_find: u64) 
     Curve {
         average_precision: sum / RECALLS as f64,
         recall: recalls.last().copied().unwrap_or(0.0),
+    }
+}
+
+/// The recall of one of the [`RECALLS`] steps.
+pub(super) fn wanted_recall(step: usize) -> f64 {
+    if step + 1 == RECALLS {
+        1.0
+    } else {
+        step as f64 * 0.01
     }
 }
 

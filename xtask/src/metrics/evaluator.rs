@@ -2,19 +2,18 @@
 
 use super::curve::{Curve, curve};
 use super::matching::{Outcome, SIZES, match_image};
-use super::{ABSENT, ClassMetrics, Metrics, THRESHOLDS};
+use super::{ABSENT, ClassMetrics, Metrics, THRESHOLDS, descending};
 use crate::dataset::GroundTruth;
 use lookout::class::ObjectClass;
 use lookout::detection::Detection;
 use lookout::geometry::BBox;
-use std::cmp::Ordering;
 
 /// Detections beyond this many per image and class do not count.
 const DETECTIONS_PER_CLASS_MAX: usize = 100;
 /// Position of IoU 0.75 among the thresholds.
 const THRESHOLD_75: usize = 5;
 
-const ALL: usize = 0;
+pub(super) const ALL: usize = 0;
 const SMALL: usize = 1;
 const MEDIUM: usize = 2;
 const LARGE: usize = 3;
@@ -52,12 +51,7 @@ impl Evaluator {
     ) {
         for class in ObjectClass::ALL {
             let objects: Vec<&GroundTruth> = objects.iter().filter(|o| o.class == class).collect();
-            let mut detections: Vec<&Detection> = detections
-                .iter()
-                .filter(|d| d.class == class && is_finite(d))
-                .collect();
-            detections.sort_by(|a, b| descending(a.score, b.score));
-            detections.truncate(DETECTIONS_PER_CLASS_MAX);
+            let detections = counted(detections, class);
             let index = class.index();
             let record = &mut self.classes[index];
             let outcomes = &mut record.outcomes;
@@ -111,13 +105,16 @@ impl Evaluator {
 
     fn class_metrics(&self, class: ObjectClass) -> ClassMetrics {
         let record = &self.classes[class.index()];
-        let precision = |bits| {
-            let curves = record.curves(ALL, DETECTIONS_PER_CLASS_MAX, bits);
+        let precision = |size, bits| {
+            let curves = record.curves(size, DETECTIONS_PER_CLASS_MAX, bits);
             mean(curves.into_iter().map(|curve| curve.average_precision))
         };
         ClassMetrics {
-            ap: precision(0..THRESHOLDS),
-            ap50: precision(0..1),
+            ap: precision(ALL, 0..THRESHOLDS),
+            ap50: precision(ALL, 0..1),
+            ap_small: precision(SMALL, 0..THRESHOLDS),
+            ap_medium: precision(MEDIUM, 0..THRESHOLDS),
+            ap_large: precision(LARGE, 0..THRESHOLDS),
             boxes: record.to_find[ALL],
         }
     }
@@ -153,6 +150,17 @@ impl ClassRecord {
     }
 }
 
+/// The detections of a class that count, best first.
+pub(super) fn counted(detections: &[Detection], class: ObjectClass) -> Vec<&Detection> {
+    let mut counted: Vec<&Detection> = detections
+        .iter()
+        .filter(|d| d.class == class && is_finite(d))
+        .collect();
+    counted.sort_by(|a, b| descending(a.score, b.score));
+    counted.truncate(DETECTIONS_PER_CLASS_MAX);
+    counted
+}
+
 fn is_finite(detection: &Detection) -> bool {
     let BBox { x0, y0, x1, y1 } = detection.bbox;
     [detection.score, x0, y0, x1, y1]
@@ -160,12 +168,8 @@ fn is_finite(detection: &Detection) -> bool {
         .all(|value| value.is_finite())
 }
 
-fn descending(a: f32, b: f32) -> Ordering {
-    b.partial_cmp(&a).unwrap_or(Ordering::Equal)
-}
-
 /// The mean, [`ABSENT`] of nothing.
-fn mean(values: impl Iterator<Item = f64>) -> f64 {
+pub(super) fn mean(values: impl Iterator<Item = f64>) -> f64 {
     let (sum, count) = values.fold((0.0, 0u64), |(sum, count), value| (sum + value, count + 1));
     if count == 0 {
         ABSENT

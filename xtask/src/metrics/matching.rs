@@ -93,6 +93,45 @@ pub(super) fn match_image(
     to_find
 }
 
+/// What became of a detection at IoU 0.5.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Meeting {
+    /// It meets the object at this position.
+    Right(usize),
+    /// It meets none.
+    Wrong,
+    /// It meets a crowd region, or nobody has labelled what it may have met.
+    Ignored,
+}
+
+/// As [`match_image`] at IoU 0.5 and for all sizes; tells which object was met.
+pub(super) fn meetings(
+    objects: &[&GroundTruth],
+    detections: &[&Detection],
+    labelled: bool,
+) -> Vec<Meeting> {
+    let mut order: Vec<usize> = (0..objects.len()).collect();
+    order.sort_by_key(|&index| objects[index].crowd);
+    let sorted: Vec<Object> = order
+        .iter()
+        .map(|&index| Object {
+            bbox: objects[index].bbox,
+            crowd: objects[index].crowd,
+            ignored: objects[index].crowd,
+        })
+        .collect();
+    let overlaps = overlaps(&sorted, detections);
+    let met = match_at(&sorted, &overlaps, detections.len(), iou_thresholds()[0]);
+    met.into_iter()
+        .map(|met| match met {
+            Some(object) if sorted[object].ignored => Meeting::Ignored,
+            Some(object) => Meeting::Right(order[object]),
+            None if labelled => Meeting::Wrong,
+            None => Meeting::Ignored,
+        })
+        .collect()
+}
+
 /// For every detection the object that it meets at this threshold. Greedy, best detection
 /// first; an object is met once, a crowd region any number of times.
 fn match_at(

@@ -10,12 +10,32 @@
 //! nor as wrong unless it matches a box. Where all classes are labelled, the figures are
 //! those of pycocotools.
 
+//!
+//! Beside these figures there is what helps to use a model, all at IoU 0.5 and by the same
+//! matching: precision over recall ([`PrCurve`]), the threshold to recommend
+//! ([`OperatingPoint`]), what is taken for what ([`Confusion`]), whether scores can be trusted
+//! ([`Calibration`]), the pictures that went best and worst ([`rank_pictures`]), and whether
+//! one model is better than another ([`compare`]). They are computed from [`Scene`]s, which
+//! keep what was found in each image.
+
+mod bootstrap;
+mod calibration;
+mod confusion;
 mod curve;
 mod evaluator;
 mod matching;
+mod operating;
+mod ranking;
+mod scene;
 mod table;
 
+pub use bootstrap::{Bootstrap, Comparison, Difference, Stratum, Verdict, compare};
+pub use calibration::{Calibration, CalibrationBin};
+pub use confusion::Confusion;
 pub use evaluator::Evaluator;
+pub use operating::{Aim, OperatingPoint, PrCurve, PrPoint, recommend};
+pub use ranking::{PictureTally, rank_pictures};
+pub use scene::{Finding, Scene};
 
 use lookout::class::ObjectClass;
 use serde::{Deserialize, Serialize};
@@ -66,6 +86,25 @@ pub struct ClassMetrics {
     pub ap: f64,
     /// Average precision at IoU 0.50.
     pub ap50: f64,
+    /// Average precision, IoU 0.50:0.95, of objects under 32 x 32 pixels.
+    #[serde(default = "absent")]
+    pub ap_small: f64,
+    /// The same of objects of 32 x 32 to 96 x 96 pixels.
+    #[serde(default = "absent")]
+    pub ap_medium: f64,
+    /// The same of objects over 96 x 96 pixels.
+    #[serde(default = "absent")]
+    pub ap_large: f64,
     /// Number of objects; crowd regions are none.
     pub boxes: u64,
+}
+
+/// For files written before the sizes were kept.
+fn absent() -> f64 {
+    ABSENT
+}
+
+/// Order of scores, the best first.
+pub(crate) fn descending(a: f32, b: f32) -> std::cmp::Ordering {
+    b.partial_cmp(&a).unwrap_or(std::cmp::Ordering::Equal)
 }

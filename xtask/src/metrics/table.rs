@@ -8,15 +8,17 @@ const NO_OBJECTS: &str = "no objects of this class in the validation set";
 
 impl fmt::Display for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:<12}{:>8}{:>9}{:>9}", "class", "boxes", "AP", "AP@0.5")?;
+        writeln!(
+            f,
+            "{:<12}{:>8}{:>9}{:>9}{:>9}{:>9}{:>9}",
+            "class", "boxes", "AP", "AP@0.5", "small", "medium", "large"
+        )?;
         for (class, figures) in &self.per_class {
-            let (ap, ap50) = (figure(figures.ap), figure(figures.ap50));
-            write!(
-                f,
-                "{:<12}{:>8}{ap:>9}{ap50:>9}",
-                class.name(),
-                figures.boxes
-            )?;
+            write!(f, "{:<12}{:>8}", class.name(), figures.boxes)?;
+            let sizes = [figures.ap_small, figures.ap_medium, figures.ap_large];
+            for value in [figures.ap, figures.ap50].into_iter().chain(sizes) {
+                write!(f, "{:>9}", figure(value))?;
+            }
             writeln!(
                 f,
                 "{}",
@@ -69,7 +71,7 @@ impl fmt::Display for Metrics {
 }
 
 /// Four decimals, or -1 for what does not exist.
-fn figure(value: f64) -> String {
+pub(super) fn figure(value: f64) -> String {
     if value == ABSENT {
         "-1".to_owned()
     } else {
@@ -87,7 +89,9 @@ mod tests {
         let table = Evaluator::new().finish().to_string();
         assert_eq!(table.matches(NO_OBJECTS).count(), 8);
         assert!(
-            table.contains("scooter            0       -1       -1  no objects"),
+            table.contains(
+                "scooter            0       -1       -1       -1       -1       -1  no objects"
+            ),
             "{table}"
         );
         assert_eq!(figure(0.25), "0.2500");

@@ -5,6 +5,7 @@ use crate::dataset::{Dataset, DatasetError, ImageEntry, LoadOptions, Split, read
 use crate::metrics::Evaluator;
 use crate::network::Network;
 use lookout::anchors::BoxCoding;
+use lookout::class::ObjectClass;
 use lookout::decode::{BoxDecoder, LevelOutput};
 use lookout::detection::{DETECTIONS_MAX, Detection};
 use lookout::frame::Frame;
@@ -127,7 +128,12 @@ impl Looker {
             frame: Frame::with_capacity(1 << 20),
             decoder: Decoder::new(),
             resampler: Resampler::new(width, height),
-            boxes: BoxDecoder::new(network.anchor_grid(), coding, SCORE_MIN, iou_max),
+            boxes: BoxDecoder::new(
+                network.anchor_grid(),
+                coding,
+                [SCORE_MIN; ObjectClass::COUNT],
+                iou_max,
+            ),
         }
     }
 

@@ -20,6 +20,7 @@ pub mod onnx;
 pub mod pretrained;
 pub mod progress;
 pub mod quantize;
+pub mod quantize_report;
 pub mod render_drive;
 pub mod smoke;
 pub mod train_and_export;

@@ -24,6 +24,10 @@ enum Verb {
     TrainAndExport(Box<xtask::train_and_export::TrainAndExportArgs>),
     /// Measures a model on data sets: COCO metrics of the firmware's own detector
     Evaluate(xtask::evaluate::EvaluateArgs),
+    /// Makes an int8 model of a float one on real pictures, without torch
+    Quantize(xtask::quantize::command::QuantizeArgs),
+    /// Tells what quantization costs, layer by layer, on real pictures
+    QuantizeReport(xtask::quantize_report::QuantizeReportArgs),
     /// Measures the model's speed beside other engines
     Bench(xtask::bench::BenchArgs),
     /// Runs one engine for `bench`
@@ -52,6 +56,8 @@ fn main() -> ExitCode {
     let result: Result<(), Box<dyn Error>> = match Cli::parse().verb {
         Verb::TrainAndExport(args) => return train_and_export(&args),
         Verb::Evaluate(args) => xtask::evaluate::run(args).map_err(Into::into),
+        Verb::Quantize(args) => xtask::quantize::command::run(&args).map_err(Into::into),
+        Verb::QuantizeReport(args) => xtask::quantize_report::run(&args).map_err(Into::into),
         Verb::Bench(args) => xtask::bench::run(&args).map_err(Into::into),
         Verb::BenchWorker(args) => xtask::bench::serve::run(&args).map_err(Into::into),
         Verb::Golden(args) => xtask::golden::run(&args).map_err(Into::into),

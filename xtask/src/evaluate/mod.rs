@@ -7,7 +7,8 @@ use crate::metrics::{Evaluator, Metrics};
 use lookout::detector::{Detector, DetectorOptions};
 use lookout::model::ModelError;
 pub use runner::Evaluated;
-use runner::{evaluate, worker};
+use runner::worker;
+pub(crate) use runner::{Found, evaluate};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 

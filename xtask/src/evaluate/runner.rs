@@ -16,7 +16,7 @@ const DETECTIONS_PER_IMAGE_MAX: usize = 100;
 const CHUNK_IMAGES: usize = 64;
 
 /// What a worker finds in one picture: best first, in pixels of the picture.
-pub(super) type Found = heapless::Vec<Detection, DETECTIONS_MAX>;
+pub(crate) type Found = heapless::Vec<Detection, DETECTIONS_MAX>;
 
 /// The firmware's path from a picture to detections.
 pub(super) fn worker(
@@ -50,7 +50,7 @@ enum ImageError {
 
 /// Shows every image of `dataset` to one of `workers` and collects what they find, in the
 /// order of the images, so that the figures do not depend on which thread was faster.
-pub(super) fn evaluate<W>(dataset: &Dataset, workers: &mut [W]) -> Result<Evaluated, EvaluateError>
+pub(crate) fn evaluate<W>(dataset: &Dataset, workers: &mut [W]) -> Result<Evaluated, EvaluateError>
 where
     W: FnMut(&Picture<'_>, &mut Found) -> Result<(), String> + Send,
 {

@@ -1,0 +1,4 @@
+//! Small networks quantized from end to end.
+#![allow(clippy::unwrap_used)]
+
+use super::*;

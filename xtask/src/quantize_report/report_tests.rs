@@ -1,0 +1,4 @@
+//! Reports of small networks.
+#![allow(clippy::unwrap_used)]
+
+use super::*;

@@ -17,9 +17,8 @@ use tract_onnx::tract_hir::internal::Framework;
 pub fn read_float(onnx: &[u8], network: &Network) -> Result<FoldedWeights, OnnxError> {
     let graph = read(onnx)?;
     let file = File::new(&graph);
-    let weights = |(layer, conv): (&Layer, &Conv)| {
-        Ok((layer.name.clone(), file.float_conv(layer, conv)?))
-    };
+    let weights =
+        |(layer, conv): (&Layer, &Conv)| Ok((layer.name.clone(), file.float_conv(layer, conv)?));
     convs(network).map(weights).collect()
 }
 
@@ -96,13 +95,7 @@ impl<'a> File<'a> {
 
     /// The bytes of the input at `index` of the node that puts out `output`: `bytes`
     /// of them.
-    fn constant(
-        &self,
-        op: &str,
-        output: &str,
-        index: usize,
-        bytes: usize,
-    ) -> Option<&'a [u8]> {
+    fn constant(&self, op: &str, output: &str, index: usize, bytes: usize) -> Option<&'a [u8]> {
         let node = self.nodes.get(output).filter(|node| node.op_type == op)?;
         let tensor = self.tensors.get(node.input.get(index)?.as_str())?;
         Some(&tensor.raw_data[..]).filter(|raw| raw.len() == bytes)

@@ -123,9 +123,127 @@ pub fn correct_biases(
     let shifts = bias_shifts(&twin, pictures, tell)?;
     let mut corrected = weights.clone();
     for (name, conv) in &mut corrected {
-        for (bias, shift) in conv.bias.iter_mut().zip(shifts.get(name).into_iter().flatten()) {
+        for (bias, shift) in conv
+            .bias
+            .iter_mut()
+            .zip(shifts.get(name).into_iter().flatten())
+        {
             *bias -= shift;
         }
     }
     Ok(corrected)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::network::{Activation, Builder, Conv, detector};
+    use crate::quantize::testing::{random_picture, random_weights};
+    use crate::quantize::{ConvWeights, TensorScheme};
+
+    /// Two 1x1 convolutions, one after the other.
+    fn two_convs() -> Network {
+        let mut builder = Builder::new(4, 8);
+        let conv = |inputs: usize| Conv {
+            inputs,
+            outputs: 2,
+            kernel: 1,
+            stride: 1,
+            groups: 1,
+            weight: "w".into(),
+            bias: crate::network::Bias::Plain("b".into()),
+            activation: Activation::None,
+        };
+        builder.conv("first", INPUT, conv(3));
+        builder.conv("second", "first", conv(2));
+        builder.finish()
+    }
+
+    fn layer(weight: &[f32], bias: [f32; 2]) -> ConvWeights {
+        ConvWeights {
+            weight: weight.to_vec(),
+            bias: bias.to_vec(),
+        }
+    }
+
+    #[test]
+    fn a_known_shift_is_taken_out() {
+        let network = two_convs();
+        let float = FoldedWeights::from([
+            (
+                "first".into(),
+                layer(&[0.5, -1.0, 0.25, 1.0, 0.5, 0.0], [0.1, -0.2]),
+            ),
+            ("second".into(), layer(&[1.0, 0.0, 0.5, -0.5], [0.0, 0.3])),
+        ]);
+        // The first weight of the first layer is rounded up by 0.1, the bias of the second
+        // layer by 0.01. Steps so fine that they do not matter.
+        let mut weights = float.clone();
+        weights.get_mut("first").unwrap().weight[0] += 0.1;
+        weights.get_mut("second").unwrap().bias[1] += 0.01;
+        let fine = TensorScheme {
+            scale: 0.05,
+            zero_point: 128,
+        };
+        let schemes = ["first", "second"].map(|name| (name.to_string(), fine));
+        let int8 = Dequantized {
+            weights,
+            schemes: schemes.into(),
+        };
+        // Red is 64 steps above the middle throughout: 0.5 as the network reads it.
+        let mut picture = vec![127 + 64; 32];
+        picture.extend([100; 64]);
+        let pictures = [picture.clone(), picture];
+        let twin = Twin::new(&network, &float, &int8).unwrap();
+        let shifts = bias_shifts(&twin, &pictures, |_| ()).unwrap();
+        assert!((shifts["first"][0] - 0.05).abs() < 1e-5, "{shifts:?}");
+        assert!(shifts["first"][1].abs() < 1e-5, "{shifts:?}");
+        // The first layer's shift does not reach the second any more, only its rounding.
+        assert!(shifts["second"][0].abs() < 0.026, "{shifts:?}");
+        let corrected = correct_biases(&network, &float, &int8, &pictures, |_| ()).unwrap();
+        assert!((corrected["first"].bias[0] - 0.05).abs() < 1e-5);
+        assert_eq!(corrected["first"].weight, float["first"].weight);
+        assert!(bias_shifts(&twin, &[], |_| ()).is_err());
+    }
+
+    #[test]
+    fn corrected_networks_are_nearer_to_the_float_mean() {
+        let mut random = fastrand::Rng::with_seed(3);
+        let network = detector(64, 64);
+        let float = random_weights(&network, &mut random);
+        let pictures: Vec<_> = (0..2)
+            .map(|_| random_picture(&network, &mut random))
+            .collect();
+        // All weights are too large by a hundredth, as bad rounding might make them.
+        let mut weights = float.clone();
+        for conv in weights.values_mut() {
+            conv.weight.iter_mut().for_each(|w| *w *= 1.01);
+        }
+        let coarse = TensorScheme {
+            scale: 0.01,
+            zero_point: 100,
+        };
+        let scheme = |layer: &Layer| (layer.name.clone(), coarse);
+        let schemes = network.layers.iter().map(scheme).collect();
+        let int8 = Dequantized { weights, schemes };
+        let corrected = correct_biases(&network, &float, &int8, &pictures, |_| ()).unwrap();
+        let mut after = int8.clone();
+        for (name, conv) in &mut after.weights {
+            for (i, bias) in conv.bias.iter_mut().enumerate() {
+                *bias += corrected[name].bias[i] - float[name].bias[i];
+            }
+        }
+        let left = |int8: &Dequantized| -> f32 {
+            let twin = Twin::new(&network, &float, int8).unwrap();
+            let shifts = bias_shifts(&twin, &pictures, |_| ()).unwrap();
+            shifts["scores_8"].iter().map(|shift| shift.abs()).sum()
+        };
+        assert!(
+            left(&after) < 1e-3 + 0.05 * left(&int8),
+            "{} {}",
+            left(&after),
+            left(&int8)
+        );
+    }
 }

@@ -188,7 +188,10 @@ fn print_methods(choices: &BTreeMap<String, Choice>) {
         let name = name.unwrap_or_else(|| "rule of scores and boxes".into());
         *counts.entry(name).or_default() += 1;
     }
-    let counts: Vec<String> = counts.iter().map(|(name, n)| format!("{name} {n}")).collect();
+    let counts: Vec<String> = counts
+        .iter()
+        .map(|(name, n)| format!("{name} {n}"))
+        .collect();
     println!("ranges of layers: {}", counts.join(", "));
 }
 

@@ -79,7 +79,11 @@ fn scales(sizes: &[f32], relu6: bool, depthwise: bool) -> Vec<f32> {
         let share = with_margin(*size) / largest;
         let scale = if depthwise { share } else { share.sqrt() };
         // Also where nothing was ever put out, or what was put out is no number.
-        if scale > SCALE_MIN { scale.min(1.0) } else { SCALE_MIN }
+        if scale > SCALE_MIN {
+            scale.min(1.0)
+        } else {
+            SCALE_MIN
+        }
     };
     if largest.is_finite() && largest > 0.0 {
         sizes.iter().map(scale).collect()
@@ -118,4 +122,83 @@ fn multiply_inputs(
         kernel.iter_mut().for_each(|w| *w *= scale);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::network::detector;
+    use crate::quantize::testing::{random_picture, random_weights};
+    use crate::quantize::{LayerEngine, channel_sizes};
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(8))]
+
+        #[test]
+        fn the_float_network_computes_the_same(seed in any::<u64>(), spread in 0.0f32..4.0) {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let network = detector(32, 32);
+            let mut weights = random_weights(&network, &mut random);
+            // Channels of very different sizes, as training makes them.
+            for conv in weights.values_mut() {
+                let per_output = conv.weight.len() / conv.bias.len();
+                for (row, bias) in conv.weight.chunks_mut(per_output).zip(&mut conv.bias) {
+                    let size = (-spread * random.f32()).exp();
+                    row.iter_mut().for_each(|w| *w *= size);
+                    *bias *= size;
+                }
+            }
+            let pictures: Vec<_> = (0..2).map(|_| random_picture(&network, &mut random)).collect();
+            let sizes = channel_sizes(&network, &weights, &pictures, |_| ()).unwrap();
+            let evened = equalise(&network, &weights, &sizes).unwrap();
+            prop_assert!(evened != weights);
+            let engines = [&weights, &evened].map(|w| LayerEngine::new(&network, w).unwrap());
+            for picture in &pictures {
+                let [a, b] = engines.each_ref().map(|e| e.run(&network, picture).unwrap());
+                for name in network.heads.iter().flat_map(|head| [&head.scores, &head.boxes]) {
+                    let (a, b) = (&a[name.as_str()], &b[name.as_str()]);
+                    let size = a.iter().fold(1e-3f32, |max, v| max.max(v.abs()));
+                    for (a, b) in a.iter().zip(b) {
+                        prop_assert!((a - b).abs() < 1e-3 * size, "{name}: {a} {b}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn channels_are_divided_as_far_as_they_may_be() {
+        let about = |found: Vec<f32>, expected: &[f32]| {
+            let pairs = found.iter().zip(expected);
+            assert!(
+                pairs.clone().all(|(a, b)| (a - b).abs() < 1e-5),
+                "{found:?} {expected:?}"
+            );
+            assert_eq!(found.len(), expected.len());
+        };
+        // A channel at the clip fills the range, the others are stretched to it.
+        about(scales(&[6.0, 2.4, 0.0], true, true), &[1.0, 0.5, SCALE_MIN]);
+        // With a margin 4.8 is 6 already.
+        about(scales(&[4.8, 1.2], true, true), &[1.0, 0.25]);
+        // A reader that mixes channels gets the root.
+        about(scales(&[8.0, 2.0], false, false), &[1.0, 0.5]);
+        about(scales(&[0.0, 0.0], true, true), &[1.0, 1.0]);
+        about(scales(&[f32::NAN, f32::INFINITY], false, true), &[1.0, 1.0]);
+    }
+
+    #[test]
+    fn only_tensors_that_convolutions_alone_read_are_touched() {
+        let network = detector(32, 32);
+        let touched = |name: &str| readers(&network, network.layer(name).unwrap()).is_some();
+        assert!(touched("block3.expand") && touched("block3.depthwise"));
+        // Read by a sum as well, or by nobody.
+        assert!(!touched("block3.project") && !touched("scores_8"));
+        let depthwise = network.layer("block3.depthwise").unwrap();
+        let Op::Conv(conv) = &depthwise.op else {
+            unreachable!()
+        };
+        assert!(is_depthwise(conv));
+    }
 }

@@ -92,9 +92,7 @@ pub fn normalised(network: &Network, pixels: &[u8]) -> Result<Vec<f32>, Quantize
 /// Applies the activation of `layer`.
 pub fn activate(layer: &Layer, values: &mut [f32]) {
     if is_relu6(layer) {
-        values
-            .iter_mut()
-            .for_each(|v| *v = v.clamp(0.0, RELU6_MAX));
+        values.iter_mut().for_each(|v| *v = v.clamp(0.0, RELU6_MAX));
     }
 }
 

@@ -21,6 +21,8 @@ pub mod reference;
 mod rounding;
 mod scheme;
 mod tensor;
+#[cfg(test)]
+pub(crate) mod testing;
 mod twin;
 mod weights;
 

@@ -23,7 +23,12 @@ impl Observer {
         let layers = network
             .layers
             .iter()
-            .map(|layer| (layer.name.clone(), (role(network, &layer.name), Histogram::new())))
+            .map(|layer| {
+                (
+                    layer.name.clone(),
+                    (role(network, &layer.name), Histogram::new()),
+                )
+            })
             .collect();
         Self { method, layers }
     }

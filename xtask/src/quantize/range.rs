@@ -47,9 +47,7 @@ impl std::str::FromStr for Method {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let bad = || {
-            format!(
-                "`{text}` is no method: write auto, mse, minmax, percentile or percentile:99.9"
-            )
+            format!("`{text}` is no method: write auto, mse, minmax, percentile or percentile:99.9")
         };
         match text.split_once(':') {
             None if text == "auto" => Ok(Self::Auto),
@@ -134,8 +132,13 @@ pub(super) fn choose(histogram: &Histogram, role: Role, method: Method) -> Optio
             fixed(low, high)
         }
         (_, Method::Auto) => {
-            let weight = if role == Role::HeadInput { HEAD_CLIPPING } else { 1.0 };
-            let rated = CANDIDATES.map(|m| rate(histogram, Some(m), by_method(histogram, m), weight));
+            let weight = if role == Role::HeadInput {
+                HEAD_CLIPPING
+            } else {
+                1.0
+            };
+            let rated =
+                CANDIDATES.map(|m| rate(histogram, Some(m), by_method(histogram, m), weight));
             let best = rated.into_iter().min_by(|a, b| a.1.total_cmp(&b.1));
             best.map(|(choice, _)| choice)
         }
@@ -312,7 +315,9 @@ mod tests {
     fn auto_takes_the_smaller_error() {
         let mut random = fastrand::Rng::with_seed(4);
         for (outlier, tail) in [(0.0f32, 1), (9.0, 1), (30.0, 3), (300.0, 5)] {
-            let mut values: Vec<f32> = (0..30_000).map(|_| normal(&mut random).powi(tail)).collect();
+            let mut values: Vec<f32> = (0..30_000)
+                .map(|_| normal(&mut random).powi(tail))
+                .collect();
             values.push(outlier);
             let h = histogram(&values);
             let auto = choose(&h, Role::Hidden, Method::Auto).unwrap();
@@ -320,7 +325,10 @@ mod tests {
                 let other = choose(&h, Role::Hidden, method).unwrap();
                 // The expectation is not quite the error of these very values.
                 let (a, b) = (error(&values, auto), error(&values, other));
-                assert!(a < 1.03 * b, "{outlier}: {auto:?} {a} {method} {other:?} {b}");
+                assert!(
+                    a < 1.03 * b,
+                    "{outlier}: {auto:?} {a} {method} {other:?} {b}"
+                );
             }
         }
     }
@@ -334,9 +342,15 @@ mod tests {
             let choice = super::choose(&h, Role::Hidden, method).unwrap();
             let range = (choice.low, choice.high);
             let (expected, found) = (choice.error, error(&values, range));
-            assert!((expected / found - 1.0).abs() < 0.05, "{method}: {expected} {found}");
+            assert!(
+                (expected / found - 1.0).abs() < 0.05,
+                "{method}: {expected} {found}"
+            );
             assert_eq!(choice.method, Some(method));
-            let outside = values.iter().filter(|v| **v < range.0 || **v > range.1).count();
+            let outside = values
+                .iter()
+                .filter(|v| **v < range.0 || **v > range.1)
+                .count();
             let clipped = outside as f64 / values.len() as f64;
             assert!((choice.clipped - clipped).abs() < 1e-3);
         }
@@ -345,7 +359,9 @@ mod tests {
     #[test]
     fn large_values_before_the_heads_are_kept() {
         let mut random = fastrand::Rng::with_seed(6);
-        let mut values: Vec<f32> = (0..50_000).map(|_| 0.3 * normal(&mut random).abs()).collect();
+        let mut values: Vec<f32> = (0..50_000)
+            .map(|_| 0.3 * normal(&mut random).abs())
+            .collect();
         values.extend((0..40).map(|i| 3.0 + 0.05 * i as f32));
         let h = histogram(&values);
         let high = |role| choose(&h, role, Method::Auto).unwrap().1;
@@ -359,7 +375,14 @@ mod tests {
             assert_eq!(method.to_string().parse(), Ok(method));
         }
         assert_eq!("percentile".parse(), Ok(Method::Percentile(PERCENTILE)));
-        for bad in ["", "max", "percentile:", "percentile:20", "percentile:NaN", "mse:3"] {
+        for bad in [
+            "",
+            "max",
+            "percentile:",
+            "percentile:20",
+            "percentile:NaN",
+            "mse:3",
+        ] {
             assert!(bad.parse::<Method>().is_err(), "{bad}");
         }
     }

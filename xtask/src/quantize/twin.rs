@@ -122,7 +122,11 @@ impl<'a> Twin<'a> {
             let read: Option<Vec<&[f32]>> = next
                 .inputs
                 .iter()
-                .map(|name| changed.get(name.as_str()).or_else(|| base.get(name.as_str())))
+                .map(|name| {
+                    changed
+                        .get(name.as_str())
+                        .or_else(|| base.get(name.as_str()))
+                })
                 .map(|values| values.map(Vec::as_slice))
                 .collect();
             let read = read.ok_or_else(|| QuantizeError::Network(next.name.clone()))?;

@@ -2,9 +2,7 @@
 
 use super::noise::Noise;
 use crate::network::{Head, Layer, Network, Op};
-use crate::quantize::{
-    FoldedWeights, LOGIT_MIN, Precision, QuantizeError, Tensors, Twin, inputs,
-};
+use crate::quantize::{FoldedWeights, LOGIT_MIN, Precision, QuantizeError, Tensors, Twin, inputs};
 use lookout::class::ObjectClass;
 use serde::Serialize;
 
@@ -167,7 +165,9 @@ fn add_head(
             for number in (0..4).filter(|_| counts) {
                 let at = (4 * shape + number) * cells + cell;
                 let code = |boxes: &[f32]| boxes.get(at).copied().unwrap_or_default();
-                noise.boxes.add(&[code(exact_boxes)], &[code(changed_boxes)]);
+                noise
+                    .boxes
+                    .add(&[code(exact_boxes)], &[code(changed_boxes)]);
             }
         }
     }

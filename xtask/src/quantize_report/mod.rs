@@ -119,7 +119,10 @@ pub struct OneInFloat {
 
 /// Runs the verb.
 pub fn run(args: &QuantizeReportArgs) -> Result<(), QuantizeReportError> {
-    let (float, int8) = (ModelFolder::read(&args.float)?, ModelFolder::read(&args.int8)?);
+    let (float, int8) = (
+        ModelFolder::read(&args.float)?,
+        ModelFolder::read(&args.int8)?,
+    );
     let network = &float.network;
     if *network != int8.network {
         return Err(QuantizeReportError::Different);

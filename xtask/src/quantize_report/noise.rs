@@ -45,7 +45,9 @@ mod tests {
         // A mean square of 0.5 against one of 0.0001 * 0.5: 40 dB.
         let noisy = |share: f32| -> Vec<f32> {
             let noise = signal.iter().enumerate();
-            noise.map(|(i, s)| s + share * (i as f32 * 0.37).cos()).collect()
+            noise
+                .map(|(i, s)| s + share * (i as f32 * 0.37).cos())
+                .collect()
         };
         let mut noise = Noise::default();
         noise.add(&signal, &noisy(0.01));

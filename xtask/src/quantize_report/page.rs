@@ -130,7 +130,10 @@ fn sensitive(report: &QuantizeReport, text: &mut String) {
         ),
     };
     let Some(map) = &report.map else { return };
-    let best = map.one_in_float.iter().max_by(|a, b| a.map.total_cmp(&b.map));
+    let best = map
+        .one_in_float
+        .iter()
+        .max_by(|a, b| a.map.total_cmp(&b.map));
     if let Some(best) = best {
         let gain = best.map - map.int8;
         let _ = writeln!(
@@ -149,6 +152,8 @@ fn noisiest(report: &QuantizeReport, text: &mut String) {
         .collect();
     layers.sort_by(|a, b| a.0.total_cmp(&b.0));
     let names = layers.iter().take(LISTED);
-    let names: Vec<String> = names.map(|(db, name)| format!("{name} ({db:.1} dB)")).collect();
+    let names: Vec<String> = names
+        .map(|(db, name)| format!("{name} ({db:.1} dB)"))
+        .collect();
     let _ = writeln!(text, "Least signal to noise alone: {}.", names.join(", "));
 }

@@ -3,7 +3,7 @@
 use super::layers::LayerEngine;
 use super::range::Choice;
 use super::{FoldedWeights, Method, Observer, QuantizeError};
-use crate::network::{Network, Op};
+use crate::network::Network;
 use std::collections::BTreeMap;
 
 /// Chooses a range for every layer from what it puts out over `pictures`, each
@@ -26,7 +26,7 @@ pub fn calibrate(
     observer.choices()
 }
 
-/// The largest absolute value of each output channel of every convolution over `pictures`.
+/// The largest absolute value of each channel of every layer's output over `pictures`.
 pub fn channel_sizes(
     network: &Network,
     weights: &FoldedWeights,
@@ -38,13 +38,13 @@ pub fn channel_sizes(
     for (done, pixels) in pictures.iter().enumerate() {
         let tensors = engine.run(network, pixels)?;
         for layer in &network.layers {
-            let (Op::Conv(conv), Some(values)) = (&layer.op, tensors.get(layer.name.as_str()))
-            else {
+            let Some(values) = tensors.get(layer.name.as_str()) else {
                 continue;
             };
-            let plane = (values.len() / conv.outputs).max(1);
+            let channels = layer.shape[0];
+            let plane = (values.len() / channels.max(1)).max(1);
             let sizes = sizes.entry(layer.name.clone());
-            let sizes = sizes.or_insert_with(|| vec![0.0; conv.outputs]);
+            let sizes = sizes.or_insert_with(|| vec![0.0; channels]);
             for (size, values) in sizes.iter_mut().zip(values.chunks(plane)) {
                 *size = values.iter().fold(*size, |size, v| size.max(v.abs()));
             }

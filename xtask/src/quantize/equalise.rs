@@ -3,9 +3,11 @@
 //! All channels of a tensor share one step, so that a channel of small values has few of its
 //! 256 integers left. Where only convolutions read a tensor, channel `c` can be divided by
 //! `s[c] <= 1` in the layer that makes it (weights and bias), and the weights that read it be
-//! multiplied by `s[c]`: the network computes the same. Every output channel has a weight step
-//! of its own, so the first costs nothing, nor does the second where the reader is depthwise;
-//! a reader that mixes channels loses some of its weights' precision, and gets only the root.
+//! multiplied by `s[c]`: the network computes the same. Sums and upsamplings tie tensors
+//! together, so a whole chain of residuals is divided alike. Every output channel has a weight
+//! step of its own, so dividing costs nothing, nor does multiplying where the readers are
+//! depthwise; readers that mix channels lose some of their weights' precision, and the factor
+//! is the root only.
 //!
 //! ReLU6 is in the way of it: behind the division it would clip at `6 * s[c]` of the old
 //! channel. So a channel is divided only as far as the largest value that it had on the
@@ -27,7 +29,7 @@ const MARGIN: f32 = 1.25;
 const SCALE_MIN: f32 = 1.0 / 16.0;
 
 /// The same network with evener channels. `sizes` holds the largest absolute value of each
-/// output channel, as [`super::channel_sizes`] finds it.
+/// channel of every layer's output, as [`super::channel_sizes`] finds it.
 pub fn equalise(
     network: &Network,
     weights: &FoldedWeights,
@@ -35,15 +37,24 @@ pub fn equalise(
 ) -> Result<FoldedWeights, QuantizeError> {
     check_network(network)?;
     let mut evened = weights.clone();
-    for layer in &network.layers {
-        let Some(readers) = readers(network, layer) else {
+    for group in groups(network) {
+        let Some(readers) = readers(network, &group) else {
             continue;
         };
-        let sizes = sizes.get(&layer.name);
-        let sizes = sizes.ok_or_else(|| QuantizeError::RangeMissing(layer.name.clone()))?;
+        let size = |layer: &&Layer| {
+            let sizes = sizes.get(&layer.name);
+            let sizes = sizes.ok_or_else(|| QuantizeError::RangeMissing(layer.name.clone()))?;
+            Ok(Member {
+                sizes,
+                relu6: is_relu6(layer),
+            })
+        };
+        let members = group.iter().map(size).collect::<Result<Vec<_>, _>>()?;
         let depthwise = readers.iter().all(|(_, conv)| is_depthwise(conv));
-        let scales = scales(sizes, is_relu6(layer), depthwise);
-        divide_outputs(&mut evened, layer, &scales)?;
+        let scales = scales(&members, depthwise);
+        for layer in group.iter().filter(|l| matches!(l.op, Op::Conv(_))) {
+            divide_outputs(&mut evened, layer, &scales)?;
+        }
         for (reader, conv) in readers {
             multiply_inputs(&mut evened, reader, conv, &scales)?;
         }
@@ -51,44 +62,80 @@ pub fn equalise(
     Ok(evened)
 }
 
-/// The convolutions that read `layer`, a convolution itself; `None` where anything else reads
-/// it or nothing does.
-fn readers<'a>(network: &'a Network, layer: &Layer) -> Option<Vec<(&'a Layer, &'a Conv)>> {
-    let is_conv = matches!(layer.op, Op::Conv(_));
-    let reads = |reader: &&Layer| reader.inputs.contains(&layer.name);
-    let conv = |reader: &'a Layer| match &reader.op {
-        Op::Conv(conv) if is_depthwise(conv) || conv.groups == 1 => Some((reader, conv)),
-        _ => None,
+/// Layers whose outputs must be divided alike: those that sums and upsamplings tie together.
+fn groups(network: &Network) -> Vec<Vec<&Layer>> {
+    let mut groups: Vec<Vec<&Layer>> = Vec::new();
+    for layer in &network.layers {
+        let mut joined = vec![layer];
+        if !matches!(layer.op, Op::Conv(_)) {
+            let (tied, free) = groups
+                .into_iter()
+                .partition(|group| group.iter().any(|l| layer.inputs.contains(&l.name)));
+            groups = free;
+            joined.extend(Vec::into_iter(tied).flatten());
+        }
+        groups.push(joined);
+    }
+    groups
+}
+
+/// The convolutions that read `group`; `None` where it may not be divided, because nothing
+/// reads it, because it is an output, or because a reader is of a kind not known here.
+fn readers<'a>(network: &'a Network, group: &[&Layer]) -> Option<Vec<(&'a Layer, &'a Conv)>> {
+    let has = |name: &String| group.iter().any(|layer| layer.name == *name);
+    let mut heads = network.heads.iter();
+    let ties_picture = group.iter().any(|layer| {
+        !matches!(layer.op, Op::Conv(_)) && layer.inputs.iter().any(|name| !has(name))
+    });
+    if ties_picture || heads.any(|head| has(&head.scores) || has(&head.boxes)) {
+        return None;
+    }
+    // What ties is in the group itself; the others are convolutions.
+    let conv = |layer: &'a Layer| match &layer.op {
+        Op::Conv(conv) => Some((layer, conv)),
+        Op::Add | Op::Upsample2 => None,
     };
-    let readers: Option<Vec<_>> = network.layers.iter().filter(reads).map(conv).collect();
-    readers.filter(|readers| is_conv && !readers.is_empty())
+    let layers = network.layers.iter();
+    let readers = layers.filter(|layer| layer.inputs.iter().any(has));
+    let readers: Vec<_> = readers.filter_map(conv).collect();
+    let known = |(_, conv): &(&Layer, &Conv)| is_depthwise(conv) || conv.groups == 1;
+    (!readers.is_empty() && readers.iter().all(known)).then_some(readers)
 }
 
 fn is_depthwise(conv: &Conv) -> bool {
     conv.groups == conv.inputs && conv.groups == conv.outputs
 }
 
-/// What each channel is to be divided by.
-fn scales(sizes: &[f32], relu6: bool, depthwise: bool) -> Vec<f32> {
-    let with_margin = |size: f32| {
-        let size = MARGIN * size;
-        if relu6 { size.min(RELU6_MAX) } else { size }
+/// A layer of a group.
+#[derive(Clone, Copy)]
+struct Member<'a> {
+    /// The largest absolute value of each channel.
+    sizes: &'a [f32],
+    relu6: bool,
+}
+
+/// What each channel of a group is to be divided by.
+fn scales(members: &[Member<'_>], depthwise: bool) -> Vec<f32> {
+    let channels = members.iter().map(|m| m.sizes.len()).min().unwrap_or(0);
+    let of = |relu6_only: bool, channel: usize| {
+        let members = members.iter().filter(|m| m.relu6 || !relu6_only);
+        members.fold(0.0f32, |max, m| max.max(m.sizes[channel]))
     };
-    let largest = sizes.iter().fold(0.0f32, |max, s| max.max(with_margin(*s)));
-    let scale = |size: &f32| {
-        let share = with_margin(*size) / largest;
-        let scale = if depthwise { share } else { share.sqrt() };
-        // Also where nothing was ever put out, or what was put out is no number.
-        if scale > SCALE_MIN {
-            scale.min(1.0)
-        } else {
-            SCALE_MIN
-        }
+    let largest = (0..channels).fold(0.0f32, |max, c| max.max(of(false, c)));
+    let finite = members
+        .iter()
+        .all(|m| m.sizes.iter().all(|s| s.is_finite()));
+    let scale = |channel| {
+        let share = of(false, channel) / largest;
+        let wanted = if depthwise { share } else { share.sqrt() };
+        // What keeps the channel below the clip.
+        let allowed = MARGIN * of(true, channel) / RELU6_MAX;
+        wanted.max(allowed).clamp(SCALE_MIN, 1.0)
     };
-    if largest.is_finite() && largest > 0.0 {
-        sizes.iter().map(scale).collect()
+    if finite && largest > 0.0 {
+        (0..channels).map(scale).collect()
     } else {
-        vec![1.0; sizes.len()]
+        vec![1.0; channels]
     }
 }
 
@@ -178,23 +225,60 @@ mod tests {
             );
             assert_eq!(found.len(), expected.len());
         };
+        let alone = |sizes: &[f32], relu6, depthwise| scales(&[Member { sizes, relu6 }], depthwise);
         // A channel at the clip fills the range, the others are stretched to it.
-        about(scales(&[6.0, 2.4, 0.0], true, true), &[1.0, 0.5, SCALE_MIN]);
+        about(alone(&[6.0, 2.4, 0.0], true, true), &[1.0, 0.5, SCALE_MIN]);
         // With a margin 4.8 is 6 already.
-        about(scales(&[4.8, 1.2], true, true), &[1.0, 0.25]);
-        // A reader that mixes channels gets the root.
-        about(scales(&[8.0, 2.0], false, false), &[1.0, 0.5]);
-        about(scales(&[0.0, 0.0], true, true), &[1.0, 1.0]);
-        about(scales(&[f32::NAN, f32::INFINITY], false, true), &[1.0, 1.0]);
+        about(alone(&[4.8, 1.2], true, true), &[1.0, 0.25]);
+        // A reader that mixes channels gets the root, and no clip is in the way of sums.
+        about(alone(&[80.0, 20.0], false, false), &[1.0, 0.5]);
+        about(alone(&[0.0, 0.0], true, true), &[1.0, 1.0]);
+        about(alone(&[f32::NAN, f32::INFINITY], false, true), &[1.0, 1.0]);
+        // The larger of two tied tensors counts, and the clip of either.
+        let clipped = Member {
+            sizes: &[4.8, 0.1],
+            relu6: true,
+        };
+        let sum = Member {
+            sizes: &[9.6, 4.8],
+            relu6: false,
+        };
+        about(scales(&[sum, clipped], true), &[1.0, 0.5]);
     }
 
     #[test]
     fn only_tensors_that_convolutions_alone_read_are_touched() {
         let network = detector(32, 32);
-        let touched = |name: &str| readers(&network, network.layer(name).unwrap()).is_some();
+        let group = |name: &str| {
+            let groups = groups(&network).into_iter();
+            let mut groups = groups.filter(|group| group.iter().any(|l| l.name == name));
+            groups.next().unwrap()
+        };
+        let touched = |name: &str| readers(&network, &group(name)).is_some();
         assert!(touched("block3.expand") && touched("block3.depthwise"));
-        // Read by a sum as well, or by nobody.
-        assert!(!touched("block3.project") && !touched("scores_8"));
+        // Nobody reads it.
+        assert!(!touched("scores_8"));
+        // A chain of residuals, and who reads it.
+        let mut chain: Vec<&str> = group("block5.project")
+            .iter()
+            .map(|l| l.name.as_str())
+            .collect();
+        chain.sort_unstable();
+        let mut expected = vec![
+            "block5.project",
+            "block6.add",
+            "block6.project",
+            "block7.add",
+        ];
+        expected.push("block7.project");
+        assert_eq!(chain, expected);
+        let names: Vec<&str> = readers(&network, &group("block5.project"))
+            .unwrap()
+            .iter()
+            .map(|(layer, _)| layer.name.as_str())
+            .collect();
+        assert_eq!(names, ["block6.expand", "block7.expand", "block8.expand"]);
+        assert!(touched("pyramid4.add"));
         let depthwise = network.layer("block3.depthwise").unwrap();
         let Op::Conv(conv) = &depthwise.op else {
             unreachable!()

@@ -23,9 +23,6 @@ use lookout::model::ModelCard;
 use serde::Serialize;
 use std::path::PathBuf;
 
-/// Pictures for what a layer alone does to the outputs: many runs each.
-const SENSITIVITY_PICTURES_MAX: usize = 8;
-
 /// Options of `cargo xtask quantize-report`.
 #[derive(clap::Args, Clone, Debug)]
 pub struct QuantizeReportArgs {
@@ -41,6 +38,10 @@ pub struct QuantizeReportArgs {
     /// Measure noise on this many images
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub images: u32,
+    /// Measure what each layer alone does to the outputs on this many of them; each takes the
+    /// time of some forty inferences in floats
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(0..=4096))]
+    pub layer_images: u32,
     /// Measure mean average precision on this many images of each set; 0 leaves it out
     #[arg(long, value_name = "N", default_value_t = 40)]
     pub map_images: u32,
@@ -143,7 +144,7 @@ pub fn run(args: &QuantizeReportArgs) -> Result<(), QuantizeReportError> {
         &twin,
         [&weights, &dequantized.weights],
         &pictures,
-        SENSITIVITY_PICTURES_MAX,
+        args.layer_images as usize,
         |done| progress.set(done as u64),
     )?;
     progress.finish();

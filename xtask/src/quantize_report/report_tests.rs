@@ -12,6 +12,7 @@ fn report_args(folder: &std::path::Path) -> QuantizeReportArgs {
         int8: folder.join("int8"),
         data: vec![folder.join("drives")],
         images: 1,
+        layer_images: 1,
         map_images: 1,
         worst: 2,
         seed: 1,

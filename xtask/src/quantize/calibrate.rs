@@ -26,30 +26,42 @@ pub fn calibrate(
     observer.choices()
 }
 
-/// The largest absolute value of each channel of every layer's output over `pictures`.
-pub fn channel_sizes(
+/// What a channel of a layer's output was over the calibration pictures.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Channel {
+    /// The largest absolute value.
+    pub size: f32,
+    /// The mean square.
+    pub mean_square: f64,
+}
+
+/// Every channel of every layer's output over `pictures`.
+pub fn channels(
     network: &Network,
     weights: &FoldedWeights,
     pictures: &[Vec<u8>],
     mut tell: impl FnMut(usize),
-) -> Result<BTreeMap<String, Vec<f32>>, QuantizeError> {
+) -> Result<BTreeMap<String, Vec<Channel>>, QuantizeError> {
     let engine = LayerEngine::new(network, weights)?;
-    let mut sizes: BTreeMap<String, Vec<f32>> = BTreeMap::new();
+    let mut found: BTreeMap<String, Vec<Channel>> = BTreeMap::new();
     for (done, pixels) in pictures.iter().enumerate() {
         let tensors = engine.run(network, pixels)?;
         for layer in &network.layers {
             let Some(values) = tensors.get(layer.name.as_str()) else {
                 continue;
             };
-            let channels = layer.shape[0];
-            let plane = (values.len() / channels.max(1)).max(1);
-            let sizes = sizes.entry(layer.name.clone());
-            let sizes = sizes.or_insert_with(|| vec![0.0; channels]);
-            for (size, values) in sizes.iter_mut().zip(values.chunks(plane)) {
-                *size = values.iter().fold(*size, |size, v| size.max(v.abs()));
+            let [channels, rows, columns] = layer.shape;
+            let share = 1.0 / (rows * columns * pictures.len()) as f64;
+            let found = found.entry(layer.name.clone());
+            let found = found.or_insert_with(|| vec![Channel::default(); channels]);
+            for (channel, values) in found.iter_mut().zip(values.chunks(rows * columns)) {
+                for value in values {
+                    channel.size = channel.size.max(value.abs());
+                    channel.mean_square += share * f64::from(*value) * f64::from(*value);
+                }
             }
         }
         tell(done + 1);
     }
-    Ok(sizes)
+    Ok(found)
 }

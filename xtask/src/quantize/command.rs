@@ -2,13 +2,13 @@
 
 use super::folder::{FolderError, ModelFolder, pictures, replace, write_model};
 use super::{
-    Choice, FoldedWeights, Int8Network, Method, QuantizeError, Ranges, calibrate, channel_sizes,
+    Choice, FoldedWeights, Int8Network, Method, QuantizeError, Ranges, calibrate, channels,
     correct_biases, equalise,
 };
 use crate::dataset::Split;
 use crate::export::{Agreement, VerifyError, verify};
 use crate::network::Network;
-use crate::onnx::{OnnxError, read_dequantized, write_int8};
+use crate::onnx::{OnnxError, read_dequantized, write_float, write_int8};
 use crate::progress::{Progress, Unit};
 use crate::train_and_export::command_line;
 use lookout::model::ModelCard;
@@ -39,6 +39,10 @@ pub struct QuantizeArgs {
     /// Even out the channels of a layer before rounding it
     #[arg(long)]
     pub equalise: bool,
+    /// Write the float model with evened channels to this folder: quantize-report needs it
+    /// beside an int8 model that was made with --equalise
+    #[arg(long, value_name = "DIR", requires = "equalise")]
+    pub float_out: Option<PathBuf>,
     /// Calibrate on this many images
     #[arg(long, value_name = "N", default_value_t = 160, value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub images: u32,
@@ -65,8 +69,10 @@ pub enum QuantizeCommandError {
     /// The written file does not mean what was meant.
     #[error(transparent)]
     Verify(#[from] VerifyError),
-    /// The float model would be lost.
-    #[error("--out is the folder of the float model; give another one, since that one is needed")]
+    /// A model would be lost.
+    #[error(
+        "--float, --out and --float-out must be three folders; give another one for what is written"
+    )]
     SameFolder,
 }
 
@@ -88,14 +94,13 @@ pub struct Quantized {
     pub int8: Int8Network,
     /// The range of every layer.
     pub choices: BTreeMap<String, Choice>,
+    /// The float weights that were rounded, but for the correction of biases.
+    pub weights: FoldedWeights,
 }
 
 /// Runs the verb.
 pub fn run(args: &QuantizeArgs) -> Result<(), QuantizeCommandError> {
-    let same = |a: &PathBuf, b: &PathBuf| Some(a.canonicalize().ok()? == b.canonicalize().ok()?);
-    if same(&args.float, &args.out) == Some(true) {
-        return Err(QuantizeCommandError::SameFolder);
-    }
+    check_folders(args)?;
     let folder = ModelFolder::read(&args.float)?;
     let weights = folder.float()?;
     let network = &folder.network;
@@ -106,7 +111,11 @@ pub fn run(args: &QuantizeArgs) -> Result<(), QuantizeCommandError> {
         equalise: args.equalise,
         bias_correction: args.bias_correction,
     };
-    let Quantized { int8, choices } = quantize(network, &weights, &pictures, recipe)?;
+    let Quantized {
+        int8,
+        choices,
+        weights,
+    } = quantize(network, &weights, &pictures, recipe)?;
     let onnx = write_int8(&int8)?;
     let last = pictures.last().ok_or(QuantizeError::NoPicture)?;
     let Agreement { outputs, differing } = verify(&int8, &onnx, last)?;
@@ -114,8 +123,13 @@ pub fn run(args: &QuantizeArgs) -> Result<(), QuantizeCommandError> {
         "the network agrees with its integer reference: of {outputs} outputs {differing} differ, \
          by one step"
     );
-    let card = card(folder.model.card, &onnx, &command_line(std::env::args()));
-    write_model(&args.out, &card, &onnx)?;
+    let command = command_line(std::env::args());
+    let card = |onnx: &[u8]| card(folder.model.card.clone(), onnx, &command);
+    if let Some(dir) = &args.float_out {
+        let onnx = write_float(network, &weights)?;
+        write_model(dir, &card(&onnx), &onnx)?;
+    }
+    write_model(&args.out, &card(&onnx), &onnx)?;
     print_methods(&choices);
     if let Some(path) = &args.json {
         let text = serde_json::to_string_pretty(&choices).map_err(|e| FolderError::Write {
@@ -143,10 +157,10 @@ pub fn quantize(
     }
     let mut weights = weights.clone();
     if recipe.equalise {
-        let sizes = follow("looking at channels", pictures.len(), |tell| {
-            channel_sizes(network, &weights, pictures, tell)
+        let found = follow("looking at channels", pictures.len(), |tell| {
+            channels(network, &weights, pictures, tell)
         })?;
-        weights = equalise(network, &weights, &sizes)?;
+        weights = equalise(network, &weights, &found)?;
     }
     let choices = follow("calibrating", pictures.len(), |tell| {
         calibrate(network, &weights, pictures, recipe.method, tell)
@@ -157,12 +171,28 @@ pub fn quantize(
     if recipe.bias_correction {
         let dequantized = read_dequantized(&write_int8(&int8)?, network)?;
         let few = &pictures[..pictures.len().min(BIAS_PICTURES_MAX)];
-        let weights = follow("correcting biases", network.layers.len(), |tell| {
+        let corrected = follow("correcting biases", network.layers.len(), |tell| {
             correct_biases(network, &weights, &dequantized, few, tell)
         })?;
-        int8 = Int8Network::new(network, &weights, &ranges)?;
+        int8 = Int8Network::new(network, &corrected, &ranges)?;
     }
-    Ok(Quantized { int8, choices })
+    Ok(Quantized {
+        int8,
+        choices,
+        weights,
+    })
+}
+
+/// Nothing may be written over a model that is read or written elsewhere.
+fn check_folders(args: &QuantizeArgs) -> Result<(), QuantizeCommandError> {
+    let resolved = |dir: &PathBuf| dir.canonicalize().unwrap_or_else(|_| dir.clone());
+    let dirs = [&args.float, &args.out].into_iter().chain(&args.float_out);
+    let mut dirs: Vec<PathBuf> = dirs.map(resolved).collect();
+    dirs.sort_unstable();
+    if dirs.windows(2).any(|pair| pair[0] == pair[1]) {
+        return Err(QuantizeCommandError::SameFolder);
+    }
+    Ok(())
 }
 
 /// Runs `work` with progress shown.

@@ -92,7 +92,11 @@ fn every_recipe_stays_near_the_float_network() {
             equalise,
             bias_correction,
         };
-        let Quantized { int8, choices } = quantize(&network, &weights, &pictures, recipe).unwrap();
+        let Quantized {
+            int8,
+            choices,
+            weights,
+        } = quantize(&network, &weights, &pictures, recipe).unwrap();
         assert_eq!(choices.len(), network.layers.len());
         let onnx = write_int8(&int8).unwrap();
         verify(&int8, &onnx, &pictures[0]).unwrap();

@@ -4,10 +4,13 @@
 //! 256 integers left. Where only convolutions read a tensor, channel `c` can be divided by
 //! `s[c] <= 1` in the layer that makes it (weights and bias), and the weights that read it be
 //! multiplied by `s[c]`: the network computes the same. Sums and upsamplings tie tensors
-//! together, so a whole chain of residuals is divided alike. Every output channel has a weight
-//! step of its own, so dividing costs nothing, nor does multiplying where the readers are
-//! depthwise; readers that mix channels lose some of their weights' precision, and the factor
-//! is the root only.
+//! together, so a whole chain of residuals is divided alike.
+//!
+//! Every output channel has a weight step of its own, so dividing costs nothing, nor does
+//! multiplying where the readers are depthwise; readers that mix channels lose some of their
+//! weights' precision. So how far a tensor is evened out, from not at all to all channels
+//! alike, is chosen by the noise that rounding of it and of its readers' weights is expected
+//! to make in what they compute.
 //!
 //! ReLU6 is in the way of it: behind the division it would clip at `6 * s[c]` of the old
 //! channel. So a channel is divided only as far as the largest value that it had on the
@@ -15,7 +18,7 @@
 //! it is. On pictures with larger values than all of those the clip does come sooner.
 
 use super::layers::is_relu6;
-use super::{FoldedWeights, QuantizeError, check_network};
+use super::{Channel, FoldedWeights, QuantizeError, check_network, layer_weights};
 use crate::network::{Conv, Layer, Network, Op};
 use std::collections::BTreeMap;
 
@@ -26,14 +29,21 @@ const RELU6_MAX: f32 = 6.0;
 const MARGIN: f32 = 1.25;
 
 /// Least factor; channels that are smaller still carry next to nothing.
-const SCALE_MIN: f32 = 1.0 / 16.0;
+const SCALE_MIN: f32 = 1.0 / 64.0;
 
-/// The same network with evener channels. `sizes` holds the largest absolute value of each
-/// channel of every layer's output, as [`super::channel_sizes`] finds it.
+/// How far channels may be evened out: a channel that is smaller than the largest by a factor
+/// is divided by this power of the factor.
+const EXPONENTS: [f32; 6] = [0.0, 0.25, 0.5, 0.65, 0.8, 1.0];
+
+/// Steps of an activation and of a weight, from the least to the greatest value.
+const ACTIVATION_STEPS: f64 = 255.0;
+const WEIGHT_STEPS: f64 = 127.0;
+
+/// The same network with evener channels, by what [`super::channels`] found.
 pub fn equalise(
     network: &Network,
     weights: &FoldedWeights,
-    sizes: &BTreeMap<String, Vec<f32>>,
+    channels: &BTreeMap<String, Vec<Channel>>,
 ) -> Result<FoldedWeights, QuantizeError> {
     check_network(network)?;
     let mut evened = weights.clone();
@@ -41,17 +51,14 @@ pub fn equalise(
         let Some(readers) = readers(network, &group) else {
             continue;
         };
-        let size = |layer: &&Layer| {
-            let sizes = sizes.get(&layer.name);
-            let sizes = sizes.ok_or_else(|| QuantizeError::RangeMissing(layer.name.clone()))?;
-            Ok(Member {
-                sizes,
-                relu6: is_relu6(layer),
-            })
+        let member = |layer: &&Layer| {
+            let found = channels.get(&layer.name);
+            let channels = found.ok_or_else(|| QuantizeError::RangeMissing(layer.name.clone()))?;
+            let relu6 = is_relu6(layer);
+            Ok(Member { channels, relu6 })
         };
-        let members = group.iter().map(size).collect::<Result<Vec<_>, _>>()?;
-        let depthwise = readers.iter().all(|(_, conv)| is_depthwise(conv));
-        let scales = scales(&members, depthwise);
+        let members = group.iter().map(member).collect::<Result<Vec<_>, _>>()?;
+        let scales = best_scales(&members, &readers, weights, channels)?;
         for layer in group.iter().filter(|l| matches!(l.op, Op::Conv(_))) {
             divide_outputs(&mut evened, layer, &scales)?;
         }
@@ -109,34 +116,83 @@ fn is_depthwise(conv: &Conv) -> bool {
 /// A layer of a group.
 #[derive(Clone, Copy)]
 struct Member<'a> {
-    /// The largest absolute value of each channel.
-    sizes: &'a [f32],
+    channels: &'a [Channel],
     relu6: bool,
 }
 
+/// Of what the channels of a group may be divided by, what makes the least noise.
+fn best_scales(
+    members: &[Member<'_>],
+    readers: &[(&Layer, &Conv)],
+    weights: &FoldedWeights,
+    channels: &BTreeMap<String, Vec<Channel>>,
+) -> Result<Vec<f32>, QuantizeError> {
+    let mut best = (f64::INFINITY, Vec::new());
+    for exponent in EXPONENTS {
+        let scales = scales(members, exponent);
+        let mut noise = 0.0;
+        for (reader, conv) in readers {
+            let weight = &layer_weights(weights, &reader.name, conv)?.weight;
+            let input = channels.get(&reader.inputs[0]);
+            let input = input.ok_or_else(|| QuantizeError::RangeMissing(reader.name.clone()))?;
+            noise += reader_noise(conv, weight, input, &scales);
+        }
+        if noise < best.0 || best.1.is_empty() {
+            best = (noise, scales);
+        }
+    }
+    Ok(best.1)
+}
+
 /// What each channel of a group is to be divided by.
-fn scales(members: &[Member<'_>], depthwise: bool) -> Vec<f32> {
-    let channels = members.iter().map(|m| m.sizes.len()).min().unwrap_or(0);
-    let of = |relu6_only: bool, channel: usize| {
+fn scales(members: &[Member<'_>], exponent: f32) -> Vec<f32> {
+    let count = members.iter().map(|m| m.channels.len()).min().unwrap_or(0);
+    let size = |relu6_only: bool, channel: usize| {
         let members = members.iter().filter(|m| m.relu6 || !relu6_only);
-        members.fold(0.0f32, |max, m| max.max(m.sizes[channel]))
+        members.fold(0.0f32, |max, m| max.max(m.channels[channel].size))
     };
-    let largest = (0..channels).fold(0.0f32, |max, c| max.max(of(false, c)));
-    let finite = members
-        .iter()
-        .all(|m| m.sizes.iter().all(|s| s.is_finite()));
+    let largest = (0..count).fold(0.0f32, |max, c| max.max(size(false, c)));
+    let mut all = members.iter().flat_map(|m| m.channels);
+    let finite = all.all(|channel| channel.size.is_finite());
     let scale = |channel| {
-        let share = of(false, channel) / largest;
-        let wanted = if depthwise { share } else { share.sqrt() };
+        let wanted = (size(false, channel) / largest).powf(exponent);
         // What keeps the channel below the clip.
-        let allowed = MARGIN * of(true, channel) / RELU6_MAX;
+        let allowed = MARGIN * size(true, channel) / RELU6_MAX;
         wanted.max(allowed).clamp(SCALE_MIN, 1.0)
     };
     if finite && largest > 0.0 {
-        (0..channels).map(scale).collect()
+        (0..count).map(scale).collect()
     } else {
-        vec![1.0; channels]
+        vec![1.0; count]
     }
+}
+
+/// Noise in what `conv` computes, against its signal, when its input `channels` are divided by
+/// `scales`: from rounding the input, all channels in the same steps, and from rounding the
+/// weights, each output's in its own. Errors and values are taken to be independent.
+fn reader_noise(conv: &Conv, weight: &[f32], channels: &[Channel], scales: &[f32]) -> f64 {
+    let square = |v: f32| f64::from(v) * f64::from(v);
+    let divided = channels.iter().zip(scales);
+    let sizes = divided.map(|(channel, scale)| channel.size / scale);
+    let step = f64::from(sizes.fold(0.0f32, f32::max)) / ACTIVATION_STEPS;
+    let (taps, per_group) = (conv.kernel * conv.kernel, conv.inputs / conv.groups);
+    let (mut noise, mut signal) = (0.0, 0.0);
+    for (output, kernels) in weight.chunks(taps * per_group).enumerate() {
+        let first = output / (conv.outputs / conv.groups) * per_group;
+        let inputs = channels.iter().zip(scales).skip(first);
+        let (mut largest, mut gain, mut read) = (0.0f32, 0.0, 0.0);
+        for (kernel, (channel, scale)) in kernels.chunks(taps).zip(inputs) {
+            for w in kernel {
+                largest = largest.max((w * scale).abs());
+                gain += square(w * scale);
+                read += channel.mean_square / square(*scale);
+                signal += channel.mean_square * square(*w);
+            }
+        }
+        let weight_step = f64::from(largest) / WEIGHT_STEPS;
+        noise += (step * step * gain + weight_step * weight_step * read) / 12.0;
+    }
+    if signal > 0.0 { noise / signal } else { 0.0 }
 }
 
 fn divide_outputs(
@@ -177,7 +233,7 @@ mod tests {
     use super::*;
     use crate::network::detector;
     use crate::quantize::testing::{random_picture, random_weights};
-    use crate::quantize::{LayerEngine, channel_sizes};
+    use crate::quantize::{LayerEngine, channels};
     use proptest::prelude::*;
 
     proptest! {
@@ -198,8 +254,8 @@ mod tests {
                 }
             }
             let pictures: Vec<_> = (0..2).map(|_| random_picture(&network, &mut random)).collect();
-            let sizes = channel_sizes(&network, &weights, &pictures, |_| ()).unwrap();
-            let evened = equalise(&network, &weights, &sizes).unwrap();
+            let found = channels(&network, &weights, &pictures, |_| ()).unwrap();
+            let evened = equalise(&network, &weights, &found).unwrap();
             prop_assert!(evened != weights);
             let engines = [&weights, &evened].map(|w| LayerEngine::new(&network, w).unwrap());
             for picture in &pictures {
@@ -225,25 +281,66 @@ mod tests {
             );
             assert_eq!(found.len(), expected.len());
         };
-        let alone = |sizes: &[f32], relu6, depthwise| scales(&[Member { sizes, relu6 }], depthwise);
+        let of_sizes = |sizes: &[f32]| -> Vec<Channel> {
+            let mean_square = 0.1;
+            let channel = |size: &f32| Channel {
+                size: *size,
+                mean_square,
+            };
+            sizes.iter().map(channel).collect()
+        };
+        let alone = |sizes: &[f32], relu6, exponent| {
+            let channels = &of_sizes(sizes);
+            scales(&[Member { channels, relu6 }], exponent)
+        };
         // A channel at the clip fills the range, the others are stretched to it.
-        about(alone(&[6.0, 2.4, 0.0], true, true), &[1.0, 0.5, SCALE_MIN]);
+        about(alone(&[6.0, 3.0, 0.0], true, 1.0), &[1.0, 0.625, SCALE_MIN]);
         // With a margin 4.8 is 6 already.
-        about(alone(&[4.8, 1.2], true, true), &[1.0, 0.25]);
-        // A reader that mixes channels gets the root, and no clip is in the way of sums.
-        about(alone(&[80.0, 20.0], false, false), &[1.0, 0.5]);
-        about(alone(&[0.0, 0.0], true, true), &[1.0, 1.0]);
-        about(alone(&[f32::NAN, f32::INFINITY], false, true), &[1.0, 1.0]);
+        about(alone(&[4.8, 1.2], true, 1.0), &[1.0, 0.25]);
+        // No clip is in the way of sums.
+        about(alone(&[80.0, 20.0], false, 1.0), &[1.0, 0.25]);
+        about(alone(&[80.0, 20.0], false, 0.5), &[1.0, 0.5]);
+        about(alone(&[80.0, 20.0], false, 0.0), &[1.0, 1.0]);
+        about(alone(&[0.0, 0.0], true, 1.0), &[1.0, 1.0]);
+        about(alone(&[f32::NAN, f32::INFINITY], false, 1.0), &[1.0, 1.0]);
         // The larger of two tied tensors counts, and the clip of either.
-        let clipped = Member {
-            sizes: &[4.8, 0.1],
-            relu6: true,
+        let (clipped, sum) = (of_sizes(&[4.8, 0.1]), of_sizes(&[9.6, 4.8]));
+        let tied = [(&sum, false), (&clipped, true)];
+        let tied = tied.map(|(channels, relu6)| Member { channels, relu6 });
+        about(scales(&tied, 1.0), &[1.0, 0.5]);
+    }
+
+    #[test]
+    fn noise_decides_how_far_to_go() {
+        let channel = |size: f32| Channel {
+            size,
+            mean_square: f64::from(size * size) / 9.0,
         };
-        let sum = Member {
-            sizes: &[9.6, 4.8],
-            relu6: false,
+        let dense = |groups| Conv {
+            inputs: 2,
+            outputs: 2,
+            kernel: 1,
+            stride: 1,
+            groups,
+            weight: "w".into(),
+            bias: crate::network::Bias::Plain("b".into()),
+            activation: crate::network::Activation::None,
         };
-        about(scales(&[sum, clipped], true), &[1.0, 0.5]);
+        let channels = [channel(6.0), channel(0.06)];
+        let noise = |conv: &Conv, weight: &[f32], small: f32| {
+            reader_noise(conv, weight, &channels, &[1.0, small])
+        };
+        // A depthwise reader: the further the better.
+        let depthwise = dense(2);
+        assert!(
+            noise(&depthwise, &[1.0, 100.0], 0.01) < 0.01 * noise(&depthwise, &[1.0, 100.0], 1.0)
+        );
+        // Weights that make up for small channels: the same.
+        let mixing = [1.0, 100.0, 1.0, -100.0];
+        assert!(noise(&dense(1), &mixing, 0.01) < 0.01 * noise(&dense(1), &mixing, 1.0));
+        // Small weights for small channels: nothing to gain, all to lose.
+        let even = [1.0, 0.01, 1.0, 0.01];
+        assert!(noise(&dense(1), &even, 0.01) >= noise(&dense(1), &even, 1.0));
     }
 
     #[test]

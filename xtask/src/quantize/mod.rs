@@ -27,7 +27,7 @@ mod twin;
 mod weights;
 
 pub use bias::{bias_shifts, correct_biases};
-pub use calibrate::{calibrate, channel_sizes};
+pub use calibrate::{Channel, calibrate, channels};
 pub use equalise::equalise;
 pub use error::QuantizeError;
 pub use folder::FolderError;

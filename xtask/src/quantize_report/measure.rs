@@ -10,6 +10,20 @@ use serde::Serialize;
 /// of 0.01, from which evaluation takes detections.
 const LOGIT_COUNTS: f32 = -4.6;
 
+/// Integer weights are nearer to their floats than this, in decibels, unless they are those of
+/// another model.
+const WEIGHTS_SNR_DB_MIN: f64 = 15.0;
+
+/// The first layer whose integer weights cannot come from the float ones.
+pub(super) fn unlike(float: &FoldedWeights, int8: &FoldedWeights) -> Option<String> {
+    let mut layers = float.iter().filter_map(|(name, float)| {
+        let mut noise = Noise::default();
+        noise.add(&float.weight, &int8.get(name)?.weight);
+        (noise.decibels()? < WEIGHTS_SNR_DB_MIN).then(|| name.clone())
+    });
+    layers.next()
+}
+
 /// One layer of the report.
 #[derive(Clone, Debug, Serialize)]
 pub struct LayerReport {

@@ -77,6 +77,14 @@ pub enum QuantizeReportError {
     /// The models are of different networks.
     #[error("the two models have inputs of different sizes; give an int8 model made of --float")]
     Different,
+    /// The weights have nothing to do with each other.
+    #[error(
+        "layer {layer} has other weights in the two models; give the float model that the int8 one was made of, for one made with --equalise the folder that quantize wrote by --float-out"
+    )]
+    Unlike {
+        /// Name of the layer.
+        layer: String,
+    },
 }
 
 /// All figures.
@@ -129,6 +137,9 @@ pub fn run(args: &QuantizeReportArgs) -> Result<(), QuantizeReportError> {
         return Err(QuantizeReportError::Different);
     }
     let (weights, dequantized) = (float.float()?, int8.int8()?);
+    if let Some(layer) = measure::unlike(&weights, &dequantized.weights) {
+        return Err(QuantizeReportError::Unlike { layer });
+    }
     let twin = Twin::new(network, &weights, &dequantized)?;
     // Written before the minutes of work: a wrong path shows at once.
     for path in args.json.iter().chain([&args.out]) {

@@ -35,12 +35,23 @@ fn every_layer_is_in_the_report() {
         out: args.int8.clone(),
         method: Default::default(),
         bias_correction: false,
-        equalise: false,
+        equalise: true,
+        float_out: Some(folder.path().join("evened")),
         images: 3,
         seed: 1,
         json: None,
     })
     .unwrap();
+    // Channels of other sizes than in the model that is compared with.
+    let error = run(&args).unwrap_err();
+    assert!(
+        matches!(error, QuantizeReportError::Unlike { .. }),
+        "{error}"
+    );
+    let args = QuantizeReportArgs {
+        float: folder.path().join("evened"),
+        ..args
+    };
     run(&args).unwrap();
     let page = std::fs::read_to_string(&args.out).unwrap();
     let json = std::fs::read(args.json.as_ref().unwrap()).unwrap();

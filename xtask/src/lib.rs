@@ -23,6 +23,7 @@ pub mod page;
 pub mod pretrained;
 pub mod progress;
 pub mod quantize;
+pub mod quantize_report;
 pub mod recipe;
 pub mod render_drive;
 pub mod report;

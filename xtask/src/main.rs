@@ -30,6 +30,10 @@ enum Verb {
     Evaluate(xtask::evaluate::EvaluateArgs),
     /// Writes all that is known of a model on one page: figures, curves, pictures, speed
     Report(xtask::report::ReportArgs),
+    /// Makes an int8 model of a float one on real pictures, without torch
+    Quantize(xtask::quantize::command::QuantizeArgs),
+    /// Tells what quantization costs, layer by layer, on real pictures
+    QuantizeReport(xtask::quantize_report::QuantizeReportArgs),
     /// Measures the model's speed beside other engines
     Bench(xtask::bench::BenchArgs),
     /// Runs one engine for `bench`
@@ -61,6 +65,8 @@ fn main() -> ExitCode {
         Verb::Evaluate(args) => xtask::evaluate::run(args).map_err(Into::into),
         Verb::Explore(args) => xtask::explore::run(&args).map(drop).map_err(Into::into),
         Verb::Report(args) => xtask::report::run(&args).map_err(Into::into),
+        Verb::Quantize(args) => xtask::quantize::command::run(&args).map_err(Into::into),
+        Verb::QuantizeReport(args) => xtask::quantize_report::run(&args).map_err(Into::into),
         Verb::Bench(args) => xtask::bench::run(&args).map_err(Into::into),
         Verb::BenchWorker(args) => xtask::bench::serve::run(&args).map_err(Into::into),
         Verb::Golden(args) => xtask::golden::run(&args).map_err(Into::into),

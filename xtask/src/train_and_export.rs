@@ -265,7 +265,7 @@ fn has_nvidia_driver() -> bool {
 }
 
 /// The command as a person would type it again.
-fn command_line(args: impl Iterator<Item = String>) -> String {
+pub(crate) fn command_line(args: impl Iterator<Item = String>) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "-_./=:,+@%".contains(c);
     let quoted = args.skip(1).map(|arg| {
         if !arg.is_empty() && arg.chars().all(is_plain) {

@@ -52,7 +52,7 @@ pub(crate) enum ImageError {
 
 /// Shows every image of `dataset` to one of `workers` and collects what they find, in the
 /// order of the images, so that the figures do not depend on which thread was faster.
-pub(super) fn evaluate<W>(dataset: &Dataset, workers: &mut [W]) -> Result<Evaluated, EvaluateError>
+pub(crate) fn evaluate<W>(dataset: &Dataset, workers: &mut [W]) -> Result<Evaluated, EvaluateError>
 where
     W: FnMut(&Picture<'_>, &mut Found) -> Result<(), String> + Send,
 {

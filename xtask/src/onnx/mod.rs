@@ -1,5 +1,5 @@
 //! Writes networks as ONNX files: [`write_float`] to compare with, [`write_int8`] to ship;
-//! [`read_int8`] takes the weights back out.
+//! [`read_float`], [`read_int8`] and [`read_dequantized`] take what they hold back out.
 //!
 //! Both use standard operators of opset 13 only. The input is called [`crate::network::INPUT`],
 //! `f32` `[1, 3, height, width]`, each value `(pixel - 127) / 128`; the outputs bear the names
@@ -15,7 +15,7 @@ mod tests;
 
 pub use float::write_float;
 pub use int8::write_int8;
-pub use read::read_int8;
+pub use read::{read_dequantized, read_float, read_int8};
 
 use crate::quantize::QuantizeError;
 
@@ -34,7 +34,7 @@ pub enum OnnxError {
     /// The file is that of another network.
     #[error(
         "the file's layer {0} is missing or of another shape: it holds another network than the \
-         one to train; start from a model of the same network"
+         one that was asked for; give a model of the same network, float where float is meant"
     )]
     Other(String),
 }

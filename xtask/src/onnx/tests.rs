@@ -3,40 +3,13 @@
 
 use super::*;
 use crate::network::{Activation, Conv, INPUT, Network, Op, detector};
-use crate::quantize::{ConvWeights, FoldedWeights, Int8Network, Method, Observer, reference};
+use crate::quantize::testing::{random_picture, random_weights};
+use crate::quantize::{
+    ConvWeights, FoldedWeights, Int8Network, LayerEngine, Method, Observer, Precision, Twin,
+    reference,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use tract_onnx::prelude::*;
-
-/// Weights that keep the size of the activations about the same from layer to layer.
-fn random_weights(network: &Network, random: &mut fastrand::Rng) -> FoldedWeights {
-    let mut weights = FoldedWeights::new();
-    for layer in &network.layers {
-        let Op::Conv(conv) = &layer.op else { continue };
-        let per_output = conv.inputs / conv.groups * conv.kernel * conv.kernel;
-        let size = (6.0 / per_output as f32).sqrt();
-        let mut uniform = |size: f32| (2.0 * random.f32() - 1.0) * size;
-        let weight = (0..conv.outputs * per_output)
-            .map(|_| uniform(size))
-            .collect();
-        let bias = (0..conv.outputs).map(|_| uniform(0.5)).collect();
-        weights.insert(layer.name.clone(), ConvWeights { weight, bias });
-    }
-    weights
-}
-
-/// A picture with soft shapes and some noise, as planes.
-fn random_picture(network: &Network, random: &mut fastrand::Rng) -> Vec<u8> {
-    let (height, width) = (network.input_height, network.input_width);
-    let mut pixels = Vec::new();
-    for _ in 0..3 {
-        let (fx, fy, phase) = (random.f32() * 0.5, random.f32() * 0.5, random.f32() * 6.0);
-        for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y as f32, x as f32))) {
-            let wave = (x * fx + y * fy + phase).sin() * 90.0;
-            pixels.push((127.0 + wave + random.f32() * 40.0 - 20.0) as u8);
-        }
-    }
-    pixels
-}
 
 fn normalised(pixels: &[u8]) -> Vec<f32> {
     pixels
@@ -254,4 +227,94 @@ fn what_does_not_fit_is_refused() {
         write_float(&clash, &weights),
         Err(OnnxError::Name("stem.sum".into()))
     );
+}
+
+/// Layer by layer, as calibration computes it, against plain loops.
+#[test]
+fn single_layers_compute_the_network() {
+    let mut random = fastrand::Rng::with_seed(8);
+    let network = detector(32, 64);
+    let weights = random_weights(&network, &mut random);
+    let picture = random_picture(&network, &mut random);
+    let expected = run_float(&network, &weights, &picture);
+    let engine = LayerEngine::new(&network, &weights).unwrap();
+    let got = engine.run(&network, &picture).unwrap();
+    assert_eq!(got.len(), network.layers.len() + 1);
+    for (name, got) in got {
+        assert_eq!(got.len(), expected[name].len());
+        for (a, b) in got.iter().zip(&expected[name]) {
+            assert!((a - b).abs() < 1e-4 * b.abs().max(1.0), "{name}: {a} {b}");
+        }
+    }
+    assert!(engine.run(&network, &picture[1..]).is_err());
+}
+
+/// Rounded floats are what the integers stand for, but for sums next to a half.
+#[test]
+fn rounded_floats_follow_the_integers() {
+    let (network, weights, int8, mut random) = random_network(64, 3);
+    let picture = random_picture(&network, &mut random);
+    let bytes = write_int8(&int8).unwrap();
+    let twin = read_dequantized(&bytes, &network).unwrap();
+    for layer in &network.layers {
+        assert_eq!(twin.schemes[&layer.name], int8.tensor(&layer.name).unwrap());
+    }
+    let twin = Twin::new(&network, &weights, &twin).unwrap();
+    let integers = reference::run_layers(&int8, &picture).unwrap();
+    let numbers = |name: &str| -> Vec<f32> {
+        let scheme = int8.tensor(name).unwrap();
+        integers[name]
+            .iter()
+            .map(|q| scheme.dequantize(*q))
+            .collect()
+    };
+    for layer in &network.layers {
+        let inputs: Vec<Vec<f32>> = layer.inputs.iter().map(|name| numbers(name)).collect();
+        let inputs: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
+        let got = twin.output(layer, Precision::Int8, &inputs).unwrap();
+        let half = 0.5 * int8.tensor(&layer.name).unwrap().scale;
+        let expected = numbers(&layer.name);
+        let differing = got
+            .iter()
+            .zip(&expected)
+            .filter(|(a, b)| (*a - *b).abs() > half);
+        assert!(200 * differing.count() <= expected.len(), "{}", layer.name);
+    }
+    // One layer in int8, worked out from a float run, is a run with that layer in int8.
+    let float = twin.run(&picture, |_| Precision::Float).unwrap();
+    for layer in [&network.layers[5], &network.layers[60]] {
+        let only = |name: &str| {
+            if name == layer.name {
+                Precision::Int8
+            } else {
+                Precision::Float
+            }
+        };
+        let expected = twin.run(&picture, only).unwrap();
+        let changed = twin.with_int8(&float, layer).unwrap();
+        assert!(changed.contains_key("scores_16"));
+        for (name, values) in expected {
+            assert!(
+                *changed.get(name).unwrap_or(&float[name]) == values,
+                "{name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_was_written_is_read() {
+    let (network, weights, int8, _) = random_network(32, 6);
+    let float = write_float(&network, &weights).unwrap();
+    let integers = write_int8(&int8).unwrap();
+    assert_eq!(read_float(&float, &network).unwrap(), weights);
+    let read = read_int8(&integers, &network).unwrap();
+    assert_eq!(read, read_dequantized(&integers, &network).unwrap().weights);
+    assert!(matches!(
+        read_float(b"no ONNX", &network),
+        Err(OnnxError::Read(_))
+    ));
+    let other = OnnxError::Other("stem".into());
+    assert_eq!(read_float(&integers, &network), Err(other.clone()));
+    assert_eq!(read_dequantized(&float, &network), Err(other));
 }

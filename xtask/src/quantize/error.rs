@@ -41,6 +41,12 @@ pub enum QuantizeError {
     /// The network reads a layer that comes later, or adds layers of different shapes.
     #[error("layer {0} does not fit its inputs; list layers in the order of computation")]
     Network(String),
+    /// The engine that computes single layers in floats failed.
+    #[error("layer {0} cannot be computed in floats: {1}; this is a bug, please report it")]
+    Engine(String, String),
+    /// Nothing to look at.
+    #[error("there is no picture to calibrate on; give data sets with readable training images")]
+    NoPicture,
     /// The picture for the reference has the wrong size.
     #[error("the picture has {found} bytes instead of {expected}; give red, green and blue planes")]
     Picture {

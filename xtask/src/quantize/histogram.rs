@@ -104,8 +104,25 @@ impl Histogram {
         self.total() - self.zeros
     }
 
-    fn total(&self) -> u64 {
+    /// Number of values.
+    pub(super) fn total(&self) -> u64 {
         self.bins.iter().sum()
+    }
+
+    /// How many values lie outside of `low..=high`, and the sum of squares of how far they do;
+    /// each value counts as the centre of its bin.
+    pub(super) fn outside(&self, low: f64, high: f64) -> (u64, f64) {
+        let width = self.width();
+        let mut sum = (0, 0.0);
+        for (i, n) in self.bins.iter().enumerate().filter(|(_, n)| **n > 0) {
+            let centre = (i as f64 + 0.5 - HALF as f64) * width;
+            let excess = (centre - high).max(low - centre);
+            // The greatest value may lie anywhere in its bin, the range's end beside it too.
+            if excess > 0.5 * width {
+                sum = (sum.0 + n, sum.1 + *n as f64 * excess * excess);
+            }
+        }
+        sum
     }
 
     /// Width of a bin.
@@ -209,6 +226,17 @@ mod tests {
         let below: f64 = exact(&|v| (-1.0 - v).max(0.0));
         assert!((h.clipped_above()[edge] / above - 1.0).abs() < 0.01);
         assert!((h.clipped_below()[edge] / below - 1.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn values_outside_are_counted_and_measured() {
+        let mut h = Histogram::new();
+        h.add(&[0.0; 90]);
+        h.add(&[-2.0, -2.0, 3.0, 1.0, -1.0]);
+        let (count, squares) = h.outside(-1.0, 1.0);
+        assert_eq!(count, 3);
+        assert!((squares - 6.0).abs() < 0.02, "{squares}");
+        assert_eq!(h.outside(-2.0, 3.0), (0, 0.0));
     }
 
     #[test]

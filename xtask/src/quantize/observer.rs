@@ -2,8 +2,8 @@
 
 use super::QuantizeError;
 use super::histogram::Histogram;
-use super::range::{self, Method, Ranges, Role};
-use crate::network::Network;
+use super::range::{self, Choice, Method, Ranges, Role};
+use crate::network::{Head, Network};
 use std::collections::BTreeMap;
 
 /// Watches what the layers of a float network put out and proposes a range for each.
@@ -20,20 +20,15 @@ impl Observer {
     /// An observer of all layers of `network` that has seen nothing yet. `method` is for the
     /// layers that other layers read; scores and boxes have rules of their own.
     pub fn new(network: &Network, method: Method) -> Self {
-        let role = |name: &str| {
-            let is = |of: fn(&crate::network::Head) -> &String| {
-                network.heads.iter().any(|head| of(head) == name)
-            };
-            match (is(|head| &head.scores), is(|head| &head.boxes)) {
-                (true, _) => Role::Scores,
-                (_, true) => Role::Boxes,
-                _ => Role::Hidden,
-            }
-        };
         let layers = network
             .layers
             .iter()
-            .map(|layer| (layer.name.clone(), (role(&layer.name), Histogram::new())))
+            .map(|layer| {
+                (
+                    layer.name.clone(),
+                    (role(network, &layer.name), Histogram::new()),
+                )
+            })
             .collect();
         Self { method, layers }
     }
@@ -48,15 +43,41 @@ impl Observer {
 
     /// The range of every layer. Fails when a layer was not observed, or put out infinities.
     pub fn ranges(&self) -> Result<Ranges, QuantizeError> {
-        let range = |(name, (role, histogram)): (&String, &(Role, Histogram))| {
+        let range = |(name, choice): (String, Choice)| (name, (choice.low, choice.high));
+        Ok(self.choices()?.into_iter().map(range).collect())
+    }
+
+    /// As [`Self::ranges`], with how each was chosen and what it costs.
+    pub fn choices(&self) -> Result<BTreeMap<String, Choice>, QuantizeError> {
+        let choose = |(name, (role, histogram)): (&String, &(Role, Histogram))| {
             if histogram.is_wild() {
                 return Err(QuantizeError::OutputWild(name.clone()));
             }
-            let range = range::choose(histogram, *role, self.method)
+            let choice = range::choose(histogram, *role, self.method)
                 .ok_or_else(|| QuantizeError::RangeMissing(name.clone()))?;
-            Ok((name.clone(), range))
+            Ok((name.clone(), choice))
         };
-        self.layers.iter().map(range).collect()
+        self.layers.iter().map(choose).collect()
+    }
+}
+
+/// What the output of the layer of this name is for.
+fn role(network: &Network, name: &str) -> Role {
+    let outputs = |of: fn(&Head) -> &String| network.heads.iter().map(of);
+    let scores: fn(&Head) -> &String = |head| &head.scores;
+    let boxes: fn(&Head) -> &String = |head| &head.boxes;
+    let reads = |output: &String| {
+        let layer = network.layer(output);
+        layer.is_some_and(|layer| layer.inputs.iter().any(|input| input == name))
+    };
+    if outputs(scores).any(|output| output == name) {
+        Role::Scores
+    } else if outputs(boxes).any(|output| output == name) {
+        Role::Boxes
+    } else if outputs(scores).chain(outputs(boxes)).any(|o| reads(o)) {
+        Role::HeadInput
+    } else {
+        Role::Hidden
     }
 }
 

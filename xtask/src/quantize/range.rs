@@ -14,8 +14,7 @@ pub const LOGIT_MIN: f32 = -8.0;
 /// Steps between the least and the greatest integer.
 const STEPS: f64 = 255.0;
 
-/// How the range of a hidden layer is chosen. The extremes themselves are never it, because a
-/// single outlier would widen the steps for all other values.
+/// How the range of a hidden layer is chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Method {
     /// The least mean square of rounding and clipping errors together.
@@ -23,6 +22,57 @@ pub enum Method {
     Mse,
     /// This percentage of the values (say 99.99) reaches neither end; `50.0..=100.0`.
     Percentile(f64),
+    /// From the least to the greatest value: nothing is clipped, and a single outlier widens
+    /// the steps for all other values.
+    MinMax,
+    /// For each layer the one of the others whose mean square error is the least, clipping
+    /// weighed by what the layer is for.
+    Auto,
+}
+
+/// What [`Method::Auto`] chooses from.
+const CANDIDATES: [Method; 5] = [
+    Method::Mse,
+    Method::MinMax,
+    Method::Percentile(99.9),
+    Method::Percentile(99.99),
+    Method::Percentile(99.999),
+];
+
+/// Percentile where none is given.
+const PERCENTILE: f64 = 99.99;
+
+impl std::str::FromStr for Method {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let bad = || {
+            format!("`{text}` is no method: write auto, mse, minmax, percentile or percentile:99.9")
+        };
+        match text.split_once(':') {
+            None if text == "auto" => Ok(Self::Auto),
+            None if text == "mse" => Ok(Self::Mse),
+            None if text == "minmax" => Ok(Self::MinMax),
+            None if text == "percentile" => Ok(Self::Percentile(PERCENTILE)),
+            Some(("percentile", number)) => {
+                let percent = number.parse().map_err(|_| bad())?;
+                let sane = (50.0..=100.0).contains(&percent);
+                sane.then_some(Self::Percentile(percent)).ok_or_else(bad)
+            }
+            _ => Err(bad()),
+        }
+    }
+}
+
+impl std::fmt::Display for Method {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Mse => f.write_str("mse"),
+            Self::Percentile(percent) => write!(f, "percentile:{percent}"),
+            Self::MinMax => f.write_str("minmax"),
+            Self::Auto => f.write_str("auto"),
+        }
+    }
 }
 
 /// What a layer's output is for.
@@ -30,6 +80,9 @@ pub enum Method {
 pub(super) enum Role {
     /// Other layers read it.
     Hidden,
+    /// Scores or boxes are computed from it directly. Its few large values are the objects,
+    /// and nothing behind it averages their errors away.
+    HeadInput,
     /// Class logits: the top is never clipped, since it ranks the best detections; the bottom
     /// is, at [`LOGIT_MIN`].
     Scores,
@@ -41,19 +94,91 @@ pub(super) enum Role {
 /// Percentile for box codes.
 const BOXES_PERCENTILE: f64 = 99.99;
 
+/// How much worse than rounding [`Method::Auto`] takes clipping to be, square against square,
+/// where [`Role::HeadInput`] makes it matter.
+const HEAD_CLIPPING: f64 = 8.0;
+
+/// A range, how it was come by and what it costs.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+pub struct Choice {
+    /// The method; never [`Method::Auto`]. Scores and boxes have rules of their own: `None`.
+    #[serde(serialize_with = "as_text")]
+    pub method: Option<Method>,
+    /// Least value that is represented.
+    pub low: f32,
+    /// Greatest value that is represented.
+    pub high: f32,
+    /// Share of the values that lie outside.
+    pub clipped: f64,
+    /// Expected mean square of a value's error, clipping and rounding together.
+    pub error: f64,
+}
+
+fn as_text<S: serde::Serializer>(method: &Option<Method>, to: S) -> Result<S::Ok, S::Error> {
+    match method {
+        Some(method) => to.collect_str(method),
+        None => to.serialize_none(),
+    }
+}
+
 /// The range for a distribution; `None` when nothing was observed.
-pub(super) fn choose(histogram: &Histogram, role: Role, method: Method) -> Option<(f32, f32)> {
+pub(super) fn choose(histogram: &Histogram, role: Role, method: Method) -> Option<Choice> {
     let (min, max) = histogram.extremes()?;
-    let (low, high) = match (role, method) {
-        (Role::Scores, _) => (f64::from(min.max(LOGIT_MIN)), f64::from(max)),
-        (Role::Boxes, _) => trimmed(histogram, BOXES_PERCENTILE),
-        (Role::Hidden, Method::Percentile(percent)) => trimmed(histogram, percent),
-        (Role::Hidden, Method::Mse) => least_error(histogram, min, max),
-    };
+    let fixed = |low, high| Some(rate(histogram, None, (low, high), 1.0).0);
+    match (role, method) {
+        (Role::Scores, _) => fixed(f64::from(min.max(LOGIT_MIN)), f64::from(max)),
+        (Role::Boxes, _) => {
+            let (low, high) = trimmed(histogram, BOXES_PERCENTILE);
+            fixed(low, high)
+        }
+        (_, Method::Auto) => {
+            let weight = if role == Role::HeadInput {
+                HEAD_CLIPPING
+            } else {
+                1.0
+            };
+            let rated =
+                CANDIDATES.map(|m| rate(histogram, Some(m), by_method(histogram, m), weight));
+            let best = rated.into_iter().min_by(|a, b| a.1.total_cmp(&b.1));
+            best.map(|(choice, _)| choice)
+        }
+        (_, method) => Some(rate(histogram, Some(method), by_method(histogram, method), 1.0).0),
+    }
+}
+
+fn by_method(histogram: &Histogram, method: Method) -> (f64, f64) {
+    let (min, max) = histogram.extremes().unwrap_or_default();
+    match method {
+        Method::MinMax => (f64::from(min), f64::from(max)),
+        Method::Percentile(percent) => trimmed(histogram, percent),
+        Method::Mse | Method::Auto => least_error(histogram, min, max),
+    }
+}
+
+/// The range as a choice, and its error with clipping weighed by `weight`.
+fn rate(
+    histogram: &Histogram,
+    method: Option<Method>,
+    (low, high): (f64, f64),
+    weight: f64,
+) -> (Choice, f64) {
+    let (min, max) = histogram.extremes().unwrap_or_default();
     // Bin edges may lie a little beyond the values; zero must always be exact.
     let low = (low as f32).max(min).min(0.0);
     let high = (high as f32).min(max).max(0.0);
-    Some((low, high))
+    let (outside, squares) = histogram.outside(f64::from(low), f64::from(high));
+    let step = f64::from(high - low) / STEPS;
+    let inside = histogram.nonzero().saturating_sub(outside) as f64;
+    let rounding = inside * step * step / 12.0;
+    let total = histogram.total().max(1) as f64;
+    let choice = Choice {
+        method,
+        low,
+        high,
+        clipped: outside as f64 / total,
+        error: (rounding + squares) / total,
+    };
+    (choice, rounding + weight * squares)
 }
 
 fn trimmed(histogram: &Histogram, percent: f64) -> (f64, f64) {
@@ -102,6 +227,11 @@ mod tests {
         let mut h = Histogram::new();
         h.add(values);
         h
+    }
+
+    /// The range alone.
+    fn choose(h: &Histogram, role: Role, method: Method) -> Option<(f32, f32)> {
+        super::choose(h, role, method).map(|choice| (choice.low, choice.high))
     }
 
     /// Mean square error of 256 steps over a range, worked out value by value.
@@ -164,11 +294,13 @@ mod tests {
 
     #[test]
     fn odd_distributions_have_ranges_too() {
-        for role in [Role::Hidden, Role::Scores, Role::Boxes] {
+        for role in [Role::Hidden, Role::HeadInput, Role::Scores, Role::Boxes] {
             for method in [
                 Method::Mse,
                 Method::Percentile(99.9),
                 Method::Percentile(f64::NAN),
+                Method::MinMax,
+                Method::Auto,
             ] {
                 assert_eq!(choose(&histogram(&[]), role, method), None);
                 let (low, high) = choose(&histogram(&[0.0; 9]), role, method).unwrap();
@@ -176,6 +308,84 @@ mod tests {
                 let (low, high) = choose(&histogram(&[-3.0; 9]), role, method).unwrap();
                 assert!((low + 3.0).abs() < 0.01 && high == 0.0);
             }
+        }
+    }
+
+    #[test]
+    fn auto_takes_the_smaller_error() {
+        let mut random = fastrand::Rng::with_seed(4);
+        for (outlier, tail) in [(0.0f32, 1), (9.0, 1), (30.0, 3), (300.0, 5)] {
+            let mut values: Vec<f32> = (0..30_000)
+                .map(|_| normal(&mut random).powi(tail))
+                .collect();
+            values.push(outlier);
+            let h = histogram(&values);
+            let choose = |method| super::choose(&h, Role::Hidden, method).unwrap();
+            let auto = choose(Method::Auto);
+            for method in CANDIDATES {
+                let other = choose(method);
+                assert!(auto.error <= other.error, "{outlier}: {auto:?} {other:?}");
+                // The expectation is not quite the error of these very values.
+                let found = |choice: Choice| error(&values, (choice.low, choice.high));
+                assert!(
+                    found(auto) < 1.1 * found(other),
+                    "{outlier}: {auto:?} {other:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_expected_is_what_happens() {
+        let mut random = fastrand::Rng::with_seed(5);
+        let values: Vec<f32> = (0..30_000).map(|_| normal(&mut random)).collect();
+        let h = histogram(&values);
+        for method in CANDIDATES {
+            let choice = super::choose(&h, Role::Hidden, method).unwrap();
+            let range = (choice.low, choice.high);
+            let (expected, found) = (choice.error, error(&values, range));
+            assert!(
+                (expected / found - 1.0).abs() < 0.05,
+                "{method}: {expected} {found}"
+            );
+            assert_eq!(choice.method, Some(method));
+            let outside = values
+                .iter()
+                .filter(|v| **v < range.0 || **v > range.1)
+                .count();
+            let clipped = outside as f64 / values.len() as f64;
+            assert!((choice.clipped - clipped).abs() < 1e-3);
+        }
+    }
+
+    #[test]
+    fn large_values_before_the_heads_are_kept() {
+        let mut random = fastrand::Rng::with_seed(6);
+        let mut values: Vec<f32> = (0..50_000)
+            .map(|_| 0.3 * normal(&mut random).abs())
+            .collect();
+        values.extend((0..40).map(|i| 3.0 + 0.05 * i as f32));
+        let h = histogram(&values);
+        let high = |role| choose(&h, role, Method::Auto).unwrap().1;
+        assert!(high(Role::HeadInput) > 4.5, "{}", high(Role::HeadInput));
+        assert!(high(Role::HeadInput) >= high(Role::Hidden));
+    }
+
+    #[test]
+    fn methods_are_read_as_they_are_written() {
+        for method in CANDIDATES.into_iter().chain([Method::Auto]) {
+            assert_eq!(method.to_string().parse(), Ok(method));
+        }
+        assert_eq!("percentile".parse(), Ok(Method::Percentile(PERCENTILE)));
+        for bad in [
+            "",
+            "max",
+            "percentile:",
+            "percentile:20",
+            "percentile:NaN",
+            "mse:3",
+        ] {
+            assert!(bad.parse::<Method>().is_err(), "{bad}");
         }
     }
 }

@@ -19,7 +19,7 @@ pub mod serve;
 mod statistics;
 mod worker;
 
-pub(crate) use forms::{picture, planes};
+pub(crate) use forms::{numbers, picture, planes};
 pub(crate) use worker::run_limited;
 
 use crate::fetch::FetchError;

@@ -20,7 +20,7 @@ pub use error::QuantizeError;
 pub use observer::Observer;
 pub use range::{LOGIT_MIN, Method, Ranges};
 pub use scheme::{Int8Conv, Int8Network};
-pub use tensor::TensorScheme;
+pub use tensor::{TensorScheme, input_bytes, input_scheme};
 pub use weights::{ConvWeights, FoldedWeights, fold_norm};
 
 pub(crate) use check::check_network;

@@ -17,7 +17,7 @@ mod picture;
 mod scalar;
 
 pub use alias::class_of_category;
-pub use description::{DESCRIPTION_FILE, Description, RiderBox};
+pub use description::{COLOURS, DESCRIPTION_FILE, Description, RiderBox};
 pub use entry::{GroundTruth, ImageEntry, Skipped};
 pub use error::DatasetError;
 pub use person_on_cycle::{is_on_cycle, relabel_riders};

@@ -90,6 +90,7 @@ impl Augmenter {
             &mut sample.pixels,
             self.width as usize,
             self.height as usize,
+            true,
             rng,
         );
         sample

@@ -3,9 +3,14 @@
 
 mod assign;
 mod augment;
+mod channels;
 mod loader;
 mod photometric;
 
 pub use assign::{NO_OBJECT, Targets, assign};
 pub use augment::{Augmenter, IgnoredRegion, Sample, SampleObject};
+pub use channels::{
+    ChannelStatistics, ChannelsError, InputNormalisation, Normalisation, common_channels,
+    measure_channels,
+};
 pub use loader::{Loader, LoaderError, TrainingSet, calibration_pixels};

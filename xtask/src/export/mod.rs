@@ -3,6 +3,8 @@
 
 mod card;
 mod place;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 pub use place::PlaceError;

@@ -11,7 +11,7 @@ mod graph;
 mod int8;
 mod read;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use float::write_float;
 pub use int8::write_int8;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tract_onnx::prelude::*;
 
 /// Weights that keep the size of the activations about the same from layer to layer.
-fn random_weights(network: &Network, random: &mut fastrand::Rng) -> FoldedWeights {
+pub(crate) fn random_weights(network: &Network, random: &mut fastrand::Rng) -> FoldedWeights {
     let mut weights = FoldedWeights::new();
     for layer in &network.layers {
         let Op::Conv(conv) = &layer.op else { continue };
@@ -39,7 +39,11 @@ fn random_picture(network: &Network, random: &mut fastrand::Rng) -> Vec<u8> {
 }
 
 /// The network in plain `f32` loops; all layers by name.
-fn run_float(net: &Network, weights: &FoldedWeights, pixels: &[u8]) -> BTreeMap<String, Vec<f32>> {
+pub(crate) fn run_float(
+    net: &Network,
+    weights: &FoldedWeights,
+    pixels: &[u8],
+) -> BTreeMap<String, Vec<f32>> {
     let mut tensors = BTreeMap::from([(INPUT.to_string(), net.normalised(pixels))]);
     for layer in &net.layers {
         let x = &tensors[&layer.inputs[0]];

@@ -27,10 +27,51 @@ pub(super) enum Network {
 pub(super) struct Int8Network {
     engine: Engine,
     input: usize,
-    /// The input's byte for each pixel value.
-    bytes: [u8; 256],
+    bytes: InputBytes,
     /// Node and scheme of scores and boxes of each level in turn.
     outputs: Vec<(usize, Scheme)>,
+}
+
+/// The input's byte for each pixel value.
+#[derive(Clone, Debug, PartialEq)]
+enum InputBytes {
+    /// The same for all channels.
+    Common([u8; 256]),
+    /// For each channel.
+    Each([[u8; 256]; 3]),
+}
+
+impl InputBytes {
+    /// From the tables of the three channels.
+    fn new(tables: [[u8; 256]; 3]) -> Self {
+        let [first, second, third] = &tables;
+        if first == second && second == third {
+            Self::Common(*first)
+        } else {
+            Self::Each(tables)
+        }
+    }
+
+    /// Writes a row of R, G, B as pixels of four bytes, the fourth of which stays.
+    fn write(&self, row: &[u8], pixels: &mut [u8]) {
+        let pixels = pixels.chunks_exact_mut(4).zip(row.chunks_exact(3));
+        match self {
+            Self::Common(bytes) => {
+                for (to, from) in pixels {
+                    for (to, from) in to.iter_mut().zip(from) {
+                        *to = bytes[usize::from(*from)];
+                    }
+                }
+            }
+            Self::Each(tables) => {
+                for (to, from) in pixels {
+                    for ((to, from), bytes) in to.iter_mut().zip(from).zip(tables) {
+                        *to = bytes[usize::from(*from)];
+                    }
+                }
+            }
+        }
+    }
 }
 
 impl Network {
@@ -67,7 +108,7 @@ impl Network {
             return Ok(Self::Int8(Box::new(Int8Network {
                 engine,
                 input: whole.input,
-                bytes: whole.bytes.map(|byte| byte ^ flip),
+                bytes: InputBytes::new(whole.bytes.map(|table| table.map(|byte| byte ^ flip))),
                 outputs: whole.outputs,
             })));
         }
@@ -113,12 +154,7 @@ impl Network {
         let input = network.engine.input(network.input);
         let (data, row_bytes) = (input.data, input.row_bytes);
         resampler.draw(picture, view, |y, row| {
-            let pixels = data[y * row_bytes..].chunks_exact_mut(4);
-            for (to, from) in pixels.zip(row.chunks_exact(3)) {
-                for (to, from) in to.iter_mut().zip(from) {
-                    *to = bytes[usize::from(*from)];
-                }
-            }
+            bytes.write(row, &mut data[y * row_bytes..]);
         });
         Ok(())
     }
@@ -196,7 +232,7 @@ fn kernels(choice: &EngineChoice) -> Result<Option<&'static dyn Kernels>, ModelE
 /// A model that is integers from the picture to every output.
 struct Whole {
     input: usize,
-    bytes: [u8; 256],
+    bytes: [[u8; 256]; 3],
     outputs: Vec<(usize, Scheme)>,
 }
 
@@ -218,15 +254,13 @@ impl Whole {
                 Crossing::Integers => None,
             }
         });
-        let (mean, std) = (card.input.mean, card.input.std);
-        let byte = |pixel: usize| {
-            let number = (pixel as f32 - mean) / std;
+        let byte = |number: f32| {
             let steps = (number * scheme.scale).round_ties_even() as i32;
             steps.saturating_add(scheme.zero_point.into()).clamp(0, 255) as u8
         };
         Some(Self {
             input: port.node,
-            bytes: std::array::from_fn(byte),
+            bytes: card.input.pixel_numbers().map(|table| table.map(byte)),
             outputs: outputs.collect::<Option<_>>()?,
         })
     }
@@ -248,4 +282,35 @@ fn read(card: &ModelCard, onnx: &[u8]) -> Result<TypedModel, ModelError> {
     let model = model.into_typed().map_err(engine)?;
     check_tensors(card, &model)?;
     Ok(model)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_channel_has_a_table_of_its_own_only_where_it_differs() {
+        let same: [u8; 256] = std::array::from_fn(|pixel| pixel as u8);
+        let other = same.map(|byte| 255 - byte);
+        assert_eq!(InputBytes::new([same; 3]), InputBytes::Common(same));
+        let row = [1, 2, 3, 200, 100, 0];
+        let written = |tables| {
+            let mut pixels = [77; 8];
+            InputBytes::new(tables).write(&row, &mut pixels);
+            pixels
+        };
+        assert_eq!(written([same; 3]), [1, 2, 3, 77, 200, 100, 0, 77]);
+        assert_eq!(written([other; 3]), [254, 253, 252, 77, 55, 155, 255, 77]);
+        for tables in [
+            [other, same, same],
+            [same, other, same],
+            [same, same, other],
+        ] {
+            assert!(matches!(InputBytes::new(tables), InputBytes::Each(_)));
+        }
+        assert_eq!(
+            written([same, other, same]),
+            [1, 253, 3, 77, 200, 155, 0, 77]
+        );
+    }
 }

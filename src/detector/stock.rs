@@ -18,8 +18,8 @@ pub(super) struct Stock {
     /// runs.
     input: Arc<Tensor>,
     outputs: TVec<TValue>,
-    /// Normalised value of each pixel value.
-    normalised: [f32; 256],
+    /// The number of each pixel value of each channel.
+    numbers: [[f32; 256]; 3],
     width: usize,
 }
 
@@ -37,13 +37,12 @@ impl Stock {
             .map_err(engine)?;
         let (height, width) = (card.input.height as usize, card.input.width as usize);
         let input = Tensor::zero::<f32>(&[1, 3, height, width]).map_err(engine)?;
-        let (mean, std) = (card.input.mean, card.input.std);
         Ok(Self {
             network,
             executor: executor(threads)?,
             input: Arc::new(input),
             outputs: tvec!(),
-            normalised: std::array::from_fn(|pixel| (pixel as f32 - mean) / std),
+            numbers: card.input.pixel_numbers(),
             width,
         })
     }
@@ -55,7 +54,7 @@ impl Stock {
         picture: &Picture<'_>,
         view: &View,
     ) -> Result<(), DetectError> {
-        let (normalised, width) = (&self.normalised, self.width);
+        let (numbers, width) = (&self.numbers, self.width);
         let mut plain = Arc::make_mut(&mut self.input)
             .try_as_plain_ram_mut()
             .map_err(failed)?;
@@ -63,8 +62,8 @@ impl Stock {
         let plane = planes.len() / 3;
         resampler.draw(picture, view, |y, row| {
             for (x, pixel) in row.chunks_exact(3).enumerate() {
-                for (channel, value) in pixel.iter().enumerate() {
-                    planes[channel * plane + y * width + x] = normalised[usize::from(*value)];
+                for (channel, (value, numbers)) in pixel.iter().zip(numbers).enumerate() {
+                    planes[channel * plane + y * width + x] = numbers[usize::from(*value)];
                 }
             }
         });

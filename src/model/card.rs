@@ -1,5 +1,6 @@
 //! The card of a model, `model.toml`: all that is needed to use it and to judge it.
 
+use super::per_channel::PerChannel;
 use crate::anchors::{AnchorGrid, AnchorLevel, BoxCoding};
 use crate::class::ObjectClass;
 use serde::{Deserialize, Serialize};
@@ -31,7 +32,8 @@ pub struct ModelCard {
 }
 
 /// The input: one picture `[1, 3, height, width]`, `f32`, R G B planes, each value
-/// `(pixel - mean) / std`.
+/// `(pixel - mean) / std` with mean and deviation of its channel. A sensor that is no camera
+/// gives its three channels in the places of R, G and B.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InputSpec {
@@ -42,11 +44,27 @@ pub struct InputSpec {
     /// Columns, a multiple of 32.
     pub width: u32,
     /// Subtracted from each pixel value.
-    pub mean: f32,
+    pub mean: PerChannel,
     /// Divides the difference.
-    pub std: f32,
+    pub std: PerChannel,
     /// `rgb-planes`: the only layout so far.
     pub layout: PixelLayout,
+}
+
+impl InputSpec {
+    /// The number that goes in for each pixel value of each channel.
+    pub fn pixel_numbers(&self) -> [[f32; 256]; 3] {
+        pixel_numbers(self.mean.0, self.std.0)
+    }
+}
+
+/// The number `(pixel - mean) / std` for each of the 256 pixel values of each channel. The one
+/// place where pixels become numbers: training, export and every engine use it.
+pub fn pixel_numbers(mean: [f32; 3], std: [f32; 3]) -> [[f32; 256]; 3] {
+    std::array::from_fn(|channel| {
+        let (mean, std) = (mean[channel], std[channel]);
+        std::array::from_fn(|pixel| (pixel as f32 - mean) / std)
+    })
 }
 
 /// How pixels lie in the input tensor.

@@ -5,6 +5,7 @@ use crate::class::ObjectClass;
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::Read;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 /// File name of a card.
@@ -16,6 +17,12 @@ const INPUT_SIDE_MAX: u32 = 4096;
 const LEVELS_MAX: usize = 8;
 const ANCHORS_PER_CELL_MAX: usize = 32;
 const CARD_FORMAT: u32 = 1;
+
+/// No mean of pixel values lies outside them.
+const MEAN_RANGE: RangeInclusive<f32> = 0.0..=255.0;
+
+/// Far beyond any deviation of pixel values, on both sides.
+const STD_RANGE: RangeInclusive<f32> = 1e-3..=1e3;
 
 /// Why a model cannot be used, and what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -187,10 +194,20 @@ fn check_input(card: &ModelCard) -> Result<(), ModelError> {
             )));
         }
     }
-    if !(input.mean.is_finite() && input.std.is_finite() && input.std > 0.0) {
+    if !input.mean.0.iter().all(|mean| MEAN_RANGE.contains(mean)) {
         return Err(ModelError::Input(format!(
-            "mean {} or std {} is unusable",
-            input.mean, input.std
+            "mean is {}, not within the pixel values {} to {}",
+            input.mean,
+            MEAN_RANGE.start(),
+            MEAN_RANGE.end()
+        )));
+    }
+    if !input.std.0.iter().all(|std| STD_RANGE.contains(std)) {
+        return Err(ModelError::Input(format!(
+            "std is {}, not a deviation from {} to {}",
+            input.std,
+            STD_RANGE.start(),
+            STD_RANGE.end()
         )));
     }
     Ok(())
@@ -269,8 +286,8 @@ pub(crate) mod tests {
                 tensor: "input".into(),
                 height: 64,
                 width: 96,
-                mean: 127.0,
-                std: 128.0,
+                mean: PerChannel::all(127.0),
+                std: PerChannel::all(128.0),
                 layout: PixelLayout::RgbPlanes,
             },
             onnx: OnnxFile {
@@ -330,7 +347,19 @@ pub(crate) mod tests {
         ));
         assert!(matches!(error_of(|c| c.input.width = 100), Input(_)));
         assert!(matches!(error_of(|c| c.input.height = 0), Input(_)));
-        assert!(matches!(error_of(|c| c.input.std = 0.0), Input(_)));
+        for (mean, std) in [
+            (f32::NAN, 1.0),
+            (-1.0, 1.0),
+            (256.0, 1.0),
+            (127.0, 0.0),
+            (127.0, -1.0),
+            (127.0, f32::NAN),
+            (127.0, f32::INFINITY),
+        ] {
+            // One bad channel is enough.
+            let error = error_of(|c| (c.input.mean.0[2], c.input.std.0[1]) = (mean, std));
+            assert!(matches!(error, Input(_)), "{error}");
+        }
         assert!(matches!(error_of(|c| c.levels.clear()), Outputs(_)));
         assert!(matches!(error_of(|c| c.levels[0].stride = 0), Outputs(_)));
         assert!(matches!(
@@ -387,6 +416,19 @@ pub(crate) mod tests {
         assert_eq!(read, card);
         let thresholds = read.postprocess.thresholds();
         assert_eq!(thresholds, [0.4, 0.4, 0.5, 0.4, 0.4, 0.4, 0.25, 0.4]);
+    }
+
+    #[test]
+    fn each_channel_may_have_its_own_mean_and_deviation() {
+        let mut card = card(b"net");
+        card.input.mean = PerChannel([60.0, 127.0, 20.5]);
+        card.input.std = PerChannel([50.0, 64.0, 25.25]);
+        let dir = write(&card, b"net");
+        let read = VerifiedModel::read(dir.path()).unwrap().card;
+        assert_eq!(read, card);
+        let numbers = read.input.pixel_numbers();
+        assert_eq!([numbers[0][110], numbers[1][127]], [1.0, 0.0]);
+        assert_eq!(numbers[2][0], -20.5 / 25.25);
     }
 
     proptest! {

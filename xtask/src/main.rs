@@ -43,6 +43,8 @@ enum Verb {
     Golden(xtask::golden::GoldenArgs),
     /// Renders drives as a data set, for classes and views that real sets lack
     RenderDrive(xtask::render_drive::RenderDriveArgs),
+    /// Renders what a spinning lidar sees as a data set: depth, ambient light and intensity
+    RenderPanorama(xtask::render_panorama::RenderPanoramaArgs),
     /// Trains a tiny model in a minute and looks at what comes out
     Smoke(xtask::smoke::SmokeArgs),
     /// Lints and tests the trainer, which the root workspace does not reach
@@ -71,6 +73,7 @@ fn main() -> ExitCode {
         Verb::BenchWorker(args) => xtask::bench::serve::run(&args).map_err(Into::into),
         Verb::Golden(args) => xtask::golden::run(&args).map_err(Into::into),
         Verb::RenderDrive(args) => xtask::render_drive::run(&args).map_err(Into::into),
+        Verb::RenderPanorama(args) => xtask::render_panorama::run(&args).map_err(Into::into),
         Verb::Smoke(args) => xtask::smoke::run(&args).map_err(Into::into),
         Verb::CheckTrainer(args) => xtask::check_trainer::run(&args).map_err(Into::into),
         Verb::Lab(args) => xtask::lab::run(&args).map_err(Into::into),

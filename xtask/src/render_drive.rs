@@ -1,28 +1,20 @@
 //! `cargo xtask render-drive`: rendered drives as a data set, for the classes and views that
 //! real sets lack.
 
+use crate::rendered_set::{
+    FRAMES_A_DRIVE, RenderedBox, RenderedSet, RenderedSetError, VISIBLE_MIN,
+};
 use clap::Args;
 use image::ImageEncoder;
 use image::codecs::jpeg::JpegEncoder;
-use lookout::class::ObjectClass;
 use lookout::drive::{Drive, DriveBox, DriveConfig, DriveError};
-use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
 /// Frames of a drive that are a few seconds apart look different enough to learn from.
 const FRAME_STEP: u32 = 20;
 
-/// Frames taken of one drive before the next seed begins.
-const FRAMES_A_DRIVE: u32 = 8;
-
-/// Objects less visible than this are marked to be ignored.
-const VISIBLE_MIN: f32 = 0.25;
-
 /// JPEG quality in percent, as of a middling camera.
 const JPEG_QUALITY: u8 = 85;
-
-/// Every tenth drive is for validation.
-const VAL_EVERY: u64 = 10;
 
 /// Renders drives and writes them as a data set that `train-and-export` and `evaluate` read.
 #[derive(Args, Debug)]
@@ -47,55 +39,25 @@ pub struct RenderDriveArgs {
 /// Why the data set could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum RenderDriveError {
-    /// The folder is in use.
-    #[error("{0} holds something already; name a new folder")]
-    NotEmpty(PathBuf),
-    /// A file could not be written.
-    #[error("{path}: {reason}")]
-    Write {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system said.
-        reason: String,
-    },
+    /// The folder or a file in it.
+    #[error(transparent)]
+    Set(#[from] RenderedSetError),
     /// The size is out of bounds.
     #[error(transparent)]
     Drive(#[from] DriveError),
 }
 
-fn write_error(path: &Path, error: impl std::fmt::Display) -> RenderDriveError {
-    RenderDriveError::Write {
-        path: path.to_path_buf(),
-        reason: error.to_string(),
-    }
-}
-
-/// One split's annotations while they grow.
-#[derive(Default)]
-struct Annotations {
-    images: Vec<Value>,
-    boxes: Vec<Value>,
-}
-
 /// Renders and writes the data set.
 pub fn run(args: &RenderDriveArgs) -> Result<(), RenderDriveError> {
-    let images = args.out.join("images");
-    if args
-        .out
-        .read_dir()
-        .is_ok_and(|mut entries| entries.next().is_some())
-    {
-        return Err(RenderDriveError::NotEmpty(args.out.clone()));
-    }
-    std::fs::create_dir_all(&images).map_err(|e| write_error(&images, e))?;
-    let (mut train, mut val) = (Annotations::default(), Annotations::default());
+    let mut set = RenderedSet::create(&args.out, args.frames, (args.width, args.height))?;
     let (mut rgb, mut boxes) = (Vec::new(), Vec::new());
     let mut drive = None;
     for frame in 0..args.frames {
-        let (number, index) = (u64::from(frame / FRAMES_A_DRIVE), frame % FRAMES_A_DRIVE);
+        let (number, index) = (frame / FRAMES_A_DRIVE, frame % FRAMES_A_DRIVE);
+        let seed = args.seed.wrapping_add(number.into());
         if index == 0 {
             drive = Some(Drive::new(DriveConfig {
-                seed: args.seed + number,
+                seed,
                 width: args.width,
                 height: args.height,
                 ..DriveConfig::default()
@@ -105,23 +67,11 @@ pub fn run(args: &RenderDriveArgs) -> Result<(), RenderDriveError> {
             continue;
         };
         drive.render(index * FRAME_STEP, &mut rgb, &mut boxes);
-        let file = format!(
-            "drive-{:05}-{:03}.jpg",
-            args.seed + number,
-            index * FRAME_STEP
-        );
-        write_jpeg(&images.join(&file), &rgb, args.width, args.height)?;
-        // A set of a few frames needs a validation part too.
-        let is_val = number % VAL_EVERY == VAL_EVERY - 1 || frame + 1 == args.frames;
-        let split = if is_val { &mut val } else { &mut train };
-        split.push(frame, &file, args, &boxes);
+        let file = format!("drive-{seed:05}-{:03}.jpg", index * FRAME_STEP);
+        write_jpeg(&set.image(&file), &rgb, args.width, args.height)?;
+        set.push(frame, &file, boxes.iter().map(rendered_box));
     }
-    for (name, split) in [("train", train), ("val", val)] {
-        let path = args.out.join(format!("annotations_{name}.json"));
-        std::fs::write(&path, split.json().to_string()).map_err(|e| write_error(&path, e))?;
-    }
-    let path = args.out.join("dataset.toml");
-    std::fs::write(&path, DESCRIPTION).map_err(|e| write_error(&path, e))?;
+    set.finish(DESCRIPTION)?;
     println!(
         "{}: {} pictures of rendered drives",
         args.out.display(),
@@ -130,36 +80,21 @@ pub fn run(args: &RenderDriveArgs) -> Result<(), RenderDriveError> {
     Ok(())
 }
 
-fn write_jpeg(path: &Path, rgb: &[u8], width: u32, height: u32) -> Result<(), RenderDriveError> {
-    let file = std::fs::File::create(path).map_err(|e| write_error(path, e))?;
-    JpegEncoder::new_with_quality(std::io::BufWriter::new(file), JPEG_QUALITY)
-        .write_image(rgb, width, height, image::ExtendedColorType::Rgb8)
-        .map_err(|e| write_error(path, e))
+fn rendered_box(object: &DriveBox) -> RenderedBox {
+    RenderedBox {
+        class: object.class,
+        bbox: object.bbox,
+        area: object.bbox.area(),
+        ignored: object.visible_fraction < VISIBLE_MIN,
+    }
 }
 
-impl Annotations {
-    fn push(&mut self, id: u32, file: &str, args: &RenderDriveArgs, boxes: &[DriveBox]) {
-        self.images.push(json!({
-            "id": id, "file_name": file, "width": args.width, "height": args.height,
-        }));
-        for b in boxes {
-            let (w, h) = (b.bbox.width(), b.bbox.height());
-            self.boxes.push(json!({
-                "id": self.boxes.len() + 1,
-                "image_id": id,
-                "category_id": b.class.index() + 1,
-                "bbox": [b.bbox.x0, b.bbox.y0, w, h],
-                "area": w * h,
-                "iscrowd": u8::from(b.visible_fraction < VISIBLE_MIN),
-            }));
-        }
-    }
-
-    fn json(self) -> Value {
-        let category = |c: &ObjectClass| json!({"id": c.index() + 1, "name": c.name()});
-        let categories: Vec<Value> = ObjectClass::ALL.iter().map(category).collect();
-        json!({"images": self.images, "annotations": self.boxes, "categories": categories})
-    }
+fn write_jpeg(path: &Path, rgb: &[u8], width: u32, height: u32) -> Result<(), RenderedSetError> {
+    let failed = |e: &dyn std::fmt::Display| RenderedSetError::write(path, e);
+    let file = std::fs::File::create(path).map_err(|e| failed(&e))?;
+    JpegEncoder::new_with_quality(std::io::BufWriter::new(file), JPEG_QUALITY)
+        .write_image(rgb, width, height, image::ExtendedColorType::Rgb8)
+        .map_err(|e| failed(&e))
 }
 
 const DESCRIPTION: &str = r#"name = "Rendered drives of Lookout"
@@ -199,6 +134,9 @@ mod tests {
         );
         assert!(train.description.labelled.iter().all(|&l| l));
         assert!(train.boxes_by_class().iter().sum::<u64>() > 0);
-        assert!(matches!(run(&args), Err(RenderDriveError::NotEmpty(_))));
+        assert!(matches!(
+            run(&args),
+            Err(RenderDriveError::Set(RenderedSetError::NotEmpty(_)))
+        ));
     }
 }

@@ -5,7 +5,6 @@ use super::job::Job;
 use lookout::detection::{DETECTIONS_MAX, Detection};
 use lookout::detector::{Detector, DetectorOptions};
 use lookout::frame::PixelFormat;
-use lookout::letterbox::PAD;
 use lookout::pixels::Picture;
 use rten_tensor::prelude::*;
 use std::path::Path;
@@ -47,8 +46,8 @@ pub(super) trait Engine {
 pub(super) fn load(job: &Job, pixels: &[u8]) -> Result<Box<dyn Engine>, EngineError> {
     match job.engine.as_str() {
         LOOKOUT => Ok(Box::new(Lookout::load(job, pixels)?)),
-        TRACT => Ok(Box::new(Tract::load(job, pixels)?)),
-        RTEN => Ok(Box::new(Rten::load(job, pixels)?)),
+        TRACT => Ok(Box::new(Tract::load(job)?)),
+        RTEN => Ok(Box::new(Rten::load(job)?)),
         other => Err(EngineError::new(format!("no engine is called {other}"))),
     }
 }
@@ -126,10 +125,10 @@ struct Tract {
 }
 
 impl Tract {
-    fn load(job: &Job, pixels: &[u8]) -> Result<Self, EngineError> {
+    fn load(job: &Job) -> Result<Self, EngineError> {
         let shape = [1, 3, job.height, job.width];
         let network = plan(&job.file, &job.outputs);
-        let input = Tensor::from_shape(&shape, &normalised(pixels));
+        let input = Tensor::from_shape(&shape, &input_numbers(job)?);
         Ok(Self {
             network: network.map_err(failed)?,
             executor: match job.threads {
@@ -190,14 +189,14 @@ struct Rten {
 }
 
 impl Rten {
-    fn load(job: &Job, pixels: &[u8]) -> Result<Self, EngineError> {
+    fn load(job: &Job) -> Result<Self, EngineError> {
         let model = rten::Model::load_file(&job.file).map_err(EngineError::new)?;
         let id = |name: &String| model.node_id(name).map_err(EngineError::new);
         let pool = rten::ThreadPool::with_num_threads(job.threads.into());
         let shape = [1, 3, job.height, job.width];
         Ok(Self {
             options: rten::RunOptions::default().with_thread_pool(Some(Arc::new(pool))),
-            input: rten_tensor::NdTensor::from_data(shape, normalised(pixels)),
+            input: rten_tensor::NdTensor::from_data(shape, input_numbers(job)?),
             input_id: id(&job.input_name)?,
             output_ids: job.outputs.iter().map(id).collect::<Result<_, _>>()?,
             outputs: Vec::new(),
@@ -233,7 +232,13 @@ impl Engine for Rten {
 }
 
 /// The numbers that the network takes.
-fn normalised(pixels: &[u8]) -> Vec<f32> {
-    let value = |pixel: &u8| (f32::from(*pixel) - f32::from(PAD)) / crate::network::PIXEL_STD;
-    pixels.iter().map(value).collect()
+fn input_numbers(job: &Job) -> Result<Vec<f32>, EngineError> {
+    let bytes = std::fs::read(&job.numbers).map_err(EngineError::new)?;
+    if bytes.len() != 4 * 3 * job.height * job.width {
+        return Err(EngineError::new(
+            "the picture's numbers are of another size",
+        ));
+    }
+    let (numbers, _) = bytes.as_chunks();
+    Ok(numbers.iter().map(|n| f32::from_le_bytes(*n)).collect())
 }

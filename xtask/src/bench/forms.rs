@@ -9,6 +9,7 @@ use super::rten_form::for_rten;
 use super::worker::run_limited;
 use crate::network::detector;
 use crate::onnx::{OnnxError, read_int8, write_float};
+use crate::quantize::input_bytes;
 use lookout::class::ObjectClass;
 use lookout::decode::{BoxDecoder, LevelOutput};
 use lookout::detection::{DETECTIONS_MAX, Detection};
@@ -52,7 +53,8 @@ pub(super) struct Forms {
 /// Writes everything; without Python only the forms that need none.
 pub(super) fn prepare(model_dir: &Path, python: Option<&Path>) -> Result<Forms, BenchError> {
     let VerifiedModel { card, onnx } = VerifiedModel::read(model_dir)?;
-    let network = detector(card.input.height as usize, card.input.width as usize);
+    let network = detector(card.input.height as usize, card.input.width as usize)
+        .with_normalisation(card.input.mean.0, card.input.std.0);
     let weights = read_int8(&onnx, &network)?;
     let float = write_float(&network, &weights)?;
     let folder = tempfile::tempdir().map_err(BenchError::file(&std::env::temp_dir()))?;
@@ -64,7 +66,11 @@ pub(super) fn prepare(model_dir: &Path, python: Option<&Path>) -> Result<Forms, 
     write(FLOAT, &float)?;
     let rewritten = for_rten(&float).ok_or(OnnxError::Read("it cannot be rewritten".into()))?;
     write(FLOAT_RTEN, &rewritten)?;
-    write("pixels", &planes(&picture(&card)?))?;
+    let pixels = planes(&picture(&card)?);
+    write("pixels", &pixels)?;
+    write("numbers", &numbers(&card, &pixels))?;
+    let bytes = input_bytes(card.input.mean.0, card.input.std.0);
+    write("integers", &mapped(&pixels, &bytes, |byte| [byte]))?;
     if let Some(python) = python {
         for (name, text) in SCRIPTS {
             write(name, text.as_bytes())?;
@@ -115,6 +121,22 @@ pub(crate) fn planes(rgb: &[u8]) -> Vec<u8> {
     (0..3).flat_map(plane).collect()
 }
 
+/// What a network takes for planes of pixels: the bytes of `f32`, little endian.
+pub(crate) fn numbers(card: &ModelCard, pixels: &[u8]) -> Vec<u8> {
+    mapped(pixels, &card.input.pixel_numbers(), f32::to_le_bytes)
+}
+
+/// The bytes that `bytes` makes of each pixel's entry in its channel's table.
+fn mapped<T: Copy, const N: usize>(
+    pixels: &[u8],
+    tables: &[[T; 256]; 3],
+    bytes: impl Fn(T) -> [u8; N],
+) -> Vec<u8> {
+    let planes = pixels.chunks((pixels.len() / 3).max(1)).zip(tables);
+    let values = planes.flat_map(|(plane, table)| plane.iter().map(|p| table[usize::from(*p)]));
+    values.flat_map(bytes).collect()
+}
+
 impl Forms {
     /// What the worker of `contestant` is told.
     pub(super) fn job(&self, contestant: &Contestant, threads: u8) -> Job {
@@ -128,6 +150,8 @@ impl Forms {
             },
             threads,
             pixels: self.path("pixels"),
+            numbers: self.path("numbers"),
+            integers: self.path("integers"),
             height: self.card.input.height as usize,
             width: self.card.input.width as usize,
             input_name: self.card.input.tensor.clone(),

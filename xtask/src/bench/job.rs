@@ -16,6 +16,10 @@ pub struct Job {
     pub threads: u8,
     /// The picture: red, green and blue planes, a byte a value.
     pub pixels: PathBuf,
+    /// The numbers that the network takes for it: `f32`, little endian, in the same order.
+    pub numbers: PathBuf,
+    /// Their integers in the shipped network, a byte each.
+    pub integers: PathBuf,
     /// Rows of the picture.
     pub height: usize,
     /// Columns of the picture.

@@ -19,7 +19,7 @@ pub mod serve;
 pub(crate) mod statistics;
 mod worker;
 
-pub(crate) use forms::{picture, planes};
+pub(crate) use forms::{numbers, picture, planes};
 pub use python::PythonError;
 pub(crate) use worker::run_limited;
 

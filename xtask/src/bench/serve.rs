@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn a_slow_engine_ends_its_round_early() {
         let job = r#"{"engine": "slow", "form": "", "file": "", "threads": 2, "pixels": "",
-            "height": 1, "width": 1, "input_name": "", "outputs": []}"#;
+            "numbers": "", "integers": "", "height": 1, "width": 1, "input_name": "", "outputs": []}"#;
         let job: Job = serde_json::from_str(job).unwrap();
         let times_ms = round(&mut Slow, &job, "100 1").unwrap().times_ms;
         assert!((1..=2).contains(&times_ms.len()), "{times_ms:?}");

@@ -1,7 +1,7 @@
 """Runs one network in one engine, as told on standard input.
 
-worker.py JSON, with engine, file, threads, pixels, height, width and outputs. It answers each
-line with one line of JSON:
+worker.py JSON, with engine, file, threads, numbers, integers, height, width and outputs. It
+answers each line with one line of JSON:
     (start)      load_ms, rss_base_mib, version, input
     check FILE   writes the outputs to FILE: f32, channels first, one after the other
     round N S    up to N inferences in about S seconds: times_ms
@@ -33,8 +33,8 @@ class OnnxRuntime:
         self.input = self.session.get_inputs()[0]
         self.takes_u8 = "uint8" in self.input.type
 
-    def feed(self, pixels):
-        value = pixels if self.takes_u8 else normalised(pixels)
+    def feed(self, numbers, integers):
+        value = integers if self.takes_u8 else numbers
         self.binding = self.session.io_binding()
         value = self.module.OrtValue.ortvalue_from_numpy(value[None])
         self.binding.bind_ortvalue_input(self.input.name, value)
@@ -68,8 +68,8 @@ class OpenVino:
         self.takes_u8 = model.inputs[0].element_type == self.module.Type.u8
         self.results = {name: model.output(name) for name in self.job["outputs"]}
 
-    def feed(self, pixels):
-        value = pixels if self.takes_u8 else normalised(pixels)
+    def feed(self, numbers, integers):
+        value = integers if self.takes_u8 else numbers
         self.request.set_input_tensor(self.module.Tensor(numpy.ascontiguousarray(value[None])))
 
     def run(self):
@@ -97,11 +97,11 @@ class LiteRt:
         self.input = self.interpreter.get_input_details()[0]
         self.takes_u8 = self.input["dtype"] == numpy.int8
 
-    def feed(self, pixels):
+    def feed(self, numbers, integers):
         if self.takes_u8:
-            value = (pixels ^ 0x80).view(numpy.int8)
+            value = (integers ^ 0x80).view(numpy.int8)
         else:
-            value = normalised(pixels)
+            value = numbers
         value = numpy.ascontiguousarray(value.transpose(1, 2, 0)[None])
         self.interpreter.set_tensor(self.input["index"], value)
 
@@ -140,9 +140,9 @@ class Ncnn:
             raise ValueError("ncnn refuses the files")
         self.takes_u8 = False
 
-    def feed(self, pixels):
+    def feed(self, numbers, integers):
         # A Mat of its own: one made from an array would only borrow its memory.
-        self.mat = self.module.Mat(normalised(pixels)).clone()
+        self.mat = self.module.Mat(numbers).clone()
 
     def run(self):
         # Results live as long as their extractor, and another run needs another one.
@@ -158,10 +158,6 @@ class Ncnn:
 
 
 ENGINES = {"onnxruntime": OnnxRuntime, "OpenVINO": OpenVino, "LiteRT": LiteRt, "ncnn": Ncnn}
-
-
-def normalised(pixels):
-    return (pixels.astype(numpy.float32) - 127) / 128
 
 
 def rss_mib(key):
@@ -192,13 +188,15 @@ def main():
         answers.flush()
 
     job = json.loads(sys.argv[1])
-    pixels = numpy.fromfile(job["pixels"], numpy.uint8).reshape(3, job["height"], job["width"])
+    shape = 3, job["height"], job["width"]
+    numbers = numpy.fromfile(job["numbers"], numpy.float32).reshape(shape)
+    integers = numpy.fromfile(job["integers"], numpy.uint8).reshape(shape)
     engine = ENGINES[job["engine"]](job)
     rss_base_mib = rss_mib("VmRSS")
     start = time.perf_counter()
     engine.load()
     load_ms = (time.perf_counter() - start) * 1e3
-    engine.feed(pixels)
+    engine.feed(numbers, integers)
     takes = "u8" if engine.takes_u8 else "f32"
     answer(load_ms=load_ms, rss_base_mib=rss_base_mib, version=engine.version, input=takes)
     clock = time.process_time if job["threads"] == 1 else time.perf_counter

@@ -13,6 +13,12 @@ pub const DESCRIPTION_FILE: &str = "dataset.toml";
 /// A description is a few lines; anything longer is some other file.
 const DESCRIPTION_BYTES_MAX: u64 = 64 * 1024;
 
+/// The channels of a camera's picture, which is what a set holds unless it says otherwise.
+pub const COLOURS: [&str; 3] = ["red", "green", "blue"];
+
+/// Longest name of a channel.
+const CHANNEL_NAME_BYTES_MAX: usize = 32;
+
 /// What a box of class `rider` holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RiderBox {
@@ -37,6 +43,8 @@ pub struct Description {
     pub per_image: bool,
     /// What rider boxes hold.
     pub rider_box: RiderBox,
+    /// What a picture's three channels hold, in the file's order; [`COLOURS`] for a camera's.
+    pub channels: [String; 3],
     /// Fields of the file that were not understood, and defaults that were assumed.
     pub warnings: Vec<String>,
 }
@@ -50,6 +58,7 @@ struct DescriptionFile {
     #[serde(default)]
     per_image: bool,
     rider_box: Option<String>,
+    channels: Option<Vec<String>>,
     /// For people only; read so that they are not reported as unknown.
     #[serde(rename = "view")]
     _view: Option<String>,
@@ -103,6 +112,10 @@ impl Description {
             None if labelled[ObjectClass::Rider.index()] => RiderBox::Alone,
             None => RiderBox::None,
         };
+        let channels = match &file.channels {
+            Some(names) => parse_channels(names)?,
+            None => COLOURS.map(str::to_owned),
+        };
         let warnings = file
             .unknown
             .keys()
@@ -114,8 +127,15 @@ impl Description {
             labelled,
             per_image: file.per_image,
             rider_box,
+            channels,
             warnings,
         })
+    }
+
+    /// Whether the pictures are a camera's. Only such pictures have a saturation, and the mean
+    /// and deviation that the body was pretrained with.
+    pub fn channels_are_colours(&self) -> bool {
+        self.channels == COLOURS
     }
 
     /// What is assumed where a folder has no `dataset.toml`: every class that the
@@ -156,9 +176,40 @@ impl Description {
             labelled,
             per_image: false,
             rider_box,
+            channels: COLOURS.map(str::to_owned),
             warnings,
         }
     }
+}
+
+/// Three names, each of which says something else.
+fn parse_channels(names: &[String]) -> Result<[String; 3], String> {
+    let [a, b, c] = names else {
+        return Err(format!(
+            "channels: {} names; a picture has three channels, for example [\"depth\", \
+             \"ambient\", \"intensity\"]",
+            names.len()
+        ));
+    };
+    for name in names {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c);
+        if name.is_empty() || name.len() > CHANNEL_NAME_BYTES_MAX || !name.chars().all(plain) {
+            return Err(format!(
+                "channels: {name:?} is no name; use up to {CHANNEL_NAME_BYTES_MAX} lower-case \
+                 letters, digits, `-` and `_`"
+            ));
+        }
+    }
+    if a == b || b == c || a == c {
+        return Err(format!(
+            "channels: two of {a}, {b} and {c} are the same; name what each channel holds"
+        ));
+    }
+    let colours = names.iter().filter(|name| COLOURS.contains(&name.as_str()));
+    if colours.count() == 3 && names != COLOURS {
+        return Err("channels: pictures are read as red, green, blue, in this order".into());
+    }
+    Ok([a.clone(), b.clone(), c.clone()])
 }
 
 /// `alone`, `with-cycle` or `none`. The field may be a sentence for people too, of which
@@ -222,6 +273,31 @@ mod tests {
             Ok(RiderBox::WithCycle)
         );
         assert!(parse_rider_box("both").unwrap_err().contains("rider_box"));
+    }
+
+    #[test]
+    fn channels_are_colours_unless_three_other_names_are_given() {
+        let description = Description::parse(VALID).unwrap();
+        assert!(description.channels_are_colours());
+        let parse = |channels: &str| Description::parse(&format!("{VALID}\nchannels = {channels}"));
+        let colours = parse(r#"["red", "green", "blue"]"#).unwrap();
+        assert!(colours.channels_are_colours() && colours.warnings.is_empty());
+        let other = parse(r#"["depth", "ambient", "intensity"]"#).unwrap();
+        assert_eq!(other.channels, ["depth", "ambient", "intensity"]);
+        assert!(!other.channels_are_colours());
+        for wrong in [
+            r#"[]"#,
+            r#"["depth", "ambient"]"#,
+            r#"["depth", "ambient", "intensity", "velocity"]"#,
+            r#"["depth", "depth", "intensity"]"#,
+            r#"["depth", "", "intensity"]"#,
+            r#"["Depth", "ambient", "intensity"]"#,
+            r#"["blue", "green", "red"]"#,
+            r#""depth""#,
+        ] {
+            let reason = parse(wrong).unwrap_err();
+            assert!(reason.contains("channels"), "{reason}");
+        }
     }
 
     #[test]

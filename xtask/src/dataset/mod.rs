@@ -49,7 +49,7 @@ mod yolo;
 pub use alias::{CategoryMeaning, class_of_category, meaning_of_category};
 pub use check::check_pictures;
 pub use combined_riders::{CombinedRiders, rider_share};
-pub use description::{DESCRIPTION_FILE, Description, RiderBox};
+pub use description::{COLOURS, DESCRIPTION_FILE, Description, RiderBox};
 pub use entry::{GroundTruth, ImageEntry, Skipped};
 pub use error::DatasetError;
 pub use location::{DatasetKind, DatasetLocation};

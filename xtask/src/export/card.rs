@@ -1,13 +1,12 @@
 //! The card of a model that is being exported.
 
 use crate::metrics::{ABSENT, ClassMetrics, Metrics, OperatingPoint};
-use crate::network::{Head, INPUT, Network, PIXEL_STD};
+use crate::network::{Head, INPUT, Network};
 use lookout::anchors::BoxCoding;
 use lookout::class::ObjectClass;
-use lookout::letterbox::PAD;
 use lookout::model::{
-    InputSpec, LevelSpec, ModelCard, OnnxFile, PixelLayout, Postprocess, SetMetrics, Training,
-    sha256_hex,
+    InputSpec, LevelSpec, ModelCard, OnnxFile, PerChannel, PixelLayout, Postprocess, SetMetrics,
+    Training, sha256_hex,
 };
 use std::collections::BTreeMap;
 
@@ -44,8 +43,8 @@ pub(super) fn card(name: &str, network: &Network, training: &Training, onnx: &[u
             tensor: INPUT.into(),
             height: network.input_height as u32,
             width: network.input_width as u32,
-            mean: f32::from(PAD),
-            std: PIXEL_STD,
+            mean: PerChannel(network.input_mean),
+            std: PerChannel(network.input_std),
             layout: PixelLayout::RgbPlanes,
         },
         onnx: OnnxFile {

@@ -4,6 +4,8 @@
 
 mod card;
 mod place;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 pub(crate) use card::{NMS_IOU, OBJECTS_MIN};

@@ -1,6 +1,5 @@
 //! Whether the written file means what was meant: the engine's integers against plain loops.
 
-use crate::network::INPUT;
 use crate::quantize::{Int8Network, QuantizeError, reference};
 use tract_onnx::prelude::*;
 
@@ -77,11 +76,7 @@ pub fn verify(int8: &Int8Network, onnx: &[u8], pixels: &[u8]) -> Result<Agreemen
 
 fn run_engine(int8: &Int8Network, onnx: &[u8], pixels: &[u8]) -> TractResult<Vec<Vec<f32>>> {
     let network = int8.network();
-    let input = int8.tensor(INPUT)?;
-    let values: Vec<f32> = pixels
-        .iter()
-        .map(|&pixel| input.dequantize(pixel))
-        .collect();
+    let values = network.normalised(pixels);
     let shape = [1, 3, network.input_height, network.input_width];
     let model = tract_onnx::onnx().model_for_read(&mut std::io::Cursor::new(onnx))?;
     let model = model.into_optimized()?.into_runnable()?;

@@ -4,7 +4,7 @@
 
 mod exact;
 
-use crate::bench::{BenchError, picture, planes, python, run_limited};
+use crate::bench::{BenchError, numbers, picture, planes, python, run_limited};
 use lookout::model::{ModelError, VerifiedModel};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -71,14 +71,13 @@ pub fn run(args: &GoldenArgs) -> Result<(), GoldenError> {
     let work = tempfile::tempdir().map_err(file_error(&std::env::temp_dir()))?;
     let path = |name: &str| work.path().join(name);
     let rgb = picture(&card)?;
-    write(&path("pixels"), &planes(&rgb))?;
+    write(&path("numbers"), &numbers(&card, &planes(&rgb)))?;
     let integers = exact::exact(&onnx).map_err(GoldenError::Outputs)?;
     write(&path("model.onnx"), &integers)?;
     write(&path("golden.py"), SCRIPT.as_bytes())?;
-    let (mean, std) = (card.input.mean.to_string(), card.input.std.to_string());
     let mut command = Command::new(python);
     command.current_dir(&work).args(["-E", "golden.py"]);
-    command.args(["model.onnx", "pixels", "outputs.bin", &mean, &std]);
+    command.args(["model.onnx", "numbers", "outputs.bin"]);
     let version = run_limited(&mut command, RUN_LIMIT).map_err(GoldenError::Run)?;
 
     std::fs::create_dir_all(&args.out).map_err(file_error(&args.out))?;

@@ -9,6 +9,8 @@ mod lite0;
 pub use detector::{Architecture, DEFAULT_ANCHORS, detector};
 
 use lookout::anchors::{AnchorGrid, AnchorLevel};
+use lookout::letterbox::PAD;
+use lookout::model::pixel_numbers;
 
 /// What follows a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,20 +99,47 @@ pub struct Network {
     pub input_height: usize,
     /// Columns of the input.
     pub input_width: usize,
+    /// Subtracted from the pixel values of each channel; [`PAD`] unless measured.
+    pub input_mean: [f32; 3],
+    /// Divides the difference; [`PIXEL_STD`] unless measured.
+    pub input_std: [f32; 3],
     /// The layers.
     pub layers: Vec<Layer>,
     /// Feature levels, finest first.
     pub heads: Vec<Head>,
 }
 
-/// Pixel values are divided by this after [`lookout::letterbox::PAD`] was subtracted, as the
-/// body was pretrained.
+/// Pixel values of colours are divided by this after [`PAD`] was subtracted, as the body was
+/// pretrained.
 pub const PIXEL_STD: f32 = 128.0;
 
 /// Added to the variance of every batch normalisation, as EfficientNet was trained with.
 pub const NORM_EPSILON: f64 = 1e-3;
 
 impl Network {
+    /// The same network for pixels of other mean and deviation, channel by channel.
+    pub fn with_normalisation(self, mean: [f32; 3], std: [f32; 3]) -> Self {
+        Self {
+            input_mean: mean,
+            input_std: std,
+            ..self
+        }
+    }
+
+    /// The number that goes in for each pixel value of each channel.
+    pub fn pixel_numbers(&self) -> [[f32; 256]; 3] {
+        pixel_numbers(self.input_mean, self.input_std)
+    }
+
+    /// What goes in for `pixels`, planes `[3, height, width]`.
+    pub fn normalised(&self, pixels: &[u8]) -> Vec<f32> {
+        let planes = pixels.chunks((pixels.len() / 3).max(1));
+        let numbers = |(plane, table): (&[u8], [f32; 256])| -> Vec<f32> {
+            plane.iter().map(|p| table[usize::from(*p)]).collect()
+        };
+        planes.zip(self.pixel_numbers()).flat_map(numbers).collect()
+    }
+
     /// The layer of this name.
     pub fn layer(&self, name: &str) -> Option<&Layer> {
         self.layers.iter().find(|layer| layer.name == name)
@@ -168,6 +197,8 @@ impl Builder {
             network: Network {
                 input_height,
                 input_width,
+                input_mean: [f32::from(PAD); 3],
+                input_std: [PIXEL_STD; 3],
                 layers,
                 heads,
             },

@@ -2,8 +2,8 @@
 //! [`read_float`], [`read_int8`] and [`read_dequantized`] take what they hold back out.
 //!
 //! Both use standard operators of opset 13 only. The input is called [`crate::network::INPUT`],
-//! `f32` `[1, 3, height, width]`, each value `(pixel - 127) / 128`; the outputs bear the names
-//! of their layers, scores and boxes of each level in turn, `f32`. The same network gives the
+//! `f32` `[1, 3, height, width]`, each value `(pixel - mean) / std` of its channel; the outputs
+//! bear the names of their layers, scores and boxes of each level in turn, `f32`. The same network gives the
 //! same bytes.
 
 mod float;
@@ -11,7 +11,7 @@ mod graph;
 mod int8;
 mod read;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use float::write_float;
 pub use int8::write_int8;

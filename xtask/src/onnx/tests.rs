@@ -11,16 +11,13 @@ use crate::quantize::{
 use std::collections::{BTreeMap, BTreeSet};
 use tract_onnx::prelude::*;
 
-fn normalised(pixels: &[u8]) -> Vec<f32> {
-    pixels
-        .iter()
-        .map(|p| (f32::from(*p) - 127.0) / 128.0)
-        .collect()
-}
-
 /// The network in plain `f32` loops; all layers by name.
-fn run_float(net: &Network, weights: &FoldedWeights, pixels: &[u8]) -> BTreeMap<String, Vec<f32>> {
-    let mut tensors = BTreeMap::from([(INPUT.to_string(), normalised(pixels))]);
+pub(crate) fn run_float(
+    net: &Network,
+    weights: &FoldedWeights,
+    pixels: &[u8],
+) -> BTreeMap<String, Vec<f32>> {
+    let mut tensors = BTreeMap::from([(INPUT.to_string(), net.normalised(pixels))]);
     for layer in &net.layers {
         let x = &tensors[&layer.inputs[0]];
         let columns = net
@@ -83,7 +80,7 @@ fn run_tract(onnx: &[u8], network: &Network, pixels: &[u8]) -> Vec<Vec<f32>> {
     let model = tract_onnx::onnx().model_for_read(&mut &onnx[..]).unwrap();
     let model = model.into_optimized().unwrap().into_runnable().unwrap();
     let shape = [1, 3, network.input_height, network.input_width];
-    let input = Tensor::from_shape(&shape, &normalised(pixels)).unwrap();
+    let input = Tensor::from_shape(&shape, &network.normalised(pixels)).unwrap();
     let outputs = model.run(tvec!(input.into())).unwrap();
     let floats = |t: &TValue| {
         t.try_as_plain_ram()
@@ -104,10 +101,14 @@ fn outputs(network: &Network) -> Vec<String> {
         .collect()
 }
 
-/// A network with random weights and the ranges of its layers on random pictures.
+/// A network with random weights and the ranges of its layers on random pictures. One of an
+/// odd seed has a mean and a deviation for each channel.
 fn random_network(side: usize, seed: u64) -> (Network, FoldedWeights, Int8Network, fastrand::Rng) {
     let mut random = fastrand::Rng::with_seed(seed);
-    let network = detector(side, side);
+    let network = match seed % 2 {
+        0 => detector(side, side),
+        _ => detector(side, side).with_normalisation([101.3, 127.0, 140.9], [57.1, 80.0, 44.4]),
+    };
     let weights = random_weights(&network, &mut random);
     let mut observer = Observer::new(&network, Method::Mse);
     for _ in 0..3 {

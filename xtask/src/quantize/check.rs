@@ -8,9 +8,15 @@ use std::collections::BTreeMap;
 /// bias below that bound as well no `i32` overflows.
 pub(super) const PRODUCTS_MAX: usize = 1 << 15;
 
-/// Checks that every layer reads earlier layers of the shape that it needs, and that the heads
+/// Checks that the input's normalisation is one that a card may hold, that every layer reads earlier layers of the shape that it needs, and that the heads
 /// exist.
 pub(crate) fn check_network(network: &Network) -> Result<(), QuantizeError> {
+    if !network.input_mean.iter().all(|m| (0.0..=255.0).contains(m)) {
+        return Err(QuantizeError::Input("the mean"));
+    }
+    if !network.input_std.iter().all(|s| (1e-3..=1e3).contains(s)) {
+        return Err(QuantizeError::Input("the deviation"));
+    }
     let mut shapes = BTreeMap::new();
     shapes.insert(INPUT, [3, network.input_height, network.input_width]);
     for layer in &network.layers {
@@ -81,6 +87,9 @@ mod tests {
         assert!(refused(&|n| n.layers[1].name = n.layers[0].name.clone()));
         assert!(refused(&|n| n.heads[2].boxes.push('x')));
         assert!(refused(&|n| n.input_height = 0));
+        assert!(refused(&|n| n.input_mean[1] = -1.0));
+        assert!(refused(&|n| n.input_std[2] = 0.0));
+        assert!(refused(&|n| n.input_std[0] = f32::NAN));
         for field in 0..3 {
             assert!(refused(&|n| {
                 if let Op::Conv(conv) = &mut n.layers[0].op {

@@ -38,6 +38,9 @@ pub enum QuantizeError {
     /// A range is empty, inverted or not finite.
     #[error("layer {0} has an impossible range; its ends must be finite and the lower one less")]
     Range(String),
+    /// Mean or deviation of the input's channels cannot be used.
+    #[error("{0} of the input is unusable; measure it on pictures of the data set")]
+    Input(&'static str),
     /// The network reads a layer that comes later, or adds layers of different shapes.
     #[error("layer {0} does not fit its inputs; list layers in the order of computation")]
     Network(String),

@@ -63,7 +63,8 @@ impl ModelFolder {
     /// Reads and verifies the model in `dir`.
     pub(crate) fn read(dir: &Path) -> Result<Self, FolderError> {
         let model = VerifiedModel::read(dir)?;
-        let (height, width) = (model.card.input.height, model.card.input.width);
+        let input = model.card.input.clone();
+        let (height, width) = (input.height, input.width);
         let fits = |side: u32| side > 0 && side.is_multiple_of(SIDE_MULTIPLE);
         let path = dir.to_owned();
         if !fits(height) || !fits(width) {
@@ -76,7 +77,8 @@ impl ModelFolder {
         Ok(Self {
             path,
             model,
-            network: detector(height as usize, width as usize),
+            network: detector(height as usize, width as usize)
+                .with_normalisation(input.mean.0, input.std.0),
         })
     }
 

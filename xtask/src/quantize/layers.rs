@@ -2,8 +2,7 @@
 //! changed before the next layer reads it.
 
 use super::{FoldedWeights, QuantizeError, check_network, layer_weights};
-use crate::network::{Activation, Conv, INPUT, Layer, Network, Op, PIXEL_STD};
-use lookout::letterbox::PAD;
+use crate::network::{Activation, Conv, INPUT, Layer, Network, Op};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tract_onnx::prelude::*;
@@ -76,7 +75,7 @@ impl LayerEngine {
     }
 }
 
-/// A picture as the network reads it: `(pixel - 127) / 128`.
+/// A picture as the network reads it; its size is checked.
 pub fn normalised(network: &Network, pixels: &[u8]) -> Result<Vec<f32>, QuantizeError> {
     let expected = 3 * network.input_height * network.input_width;
     if pixels.len() != expected {
@@ -85,8 +84,7 @@ pub fn normalised(network: &Network, pixels: &[u8]) -> Result<Vec<f32>, Quantize
             expected,
         });
     }
-    let value = |pixel: &u8| (f32::from(*pixel) - f32::from(PAD)) / PIXEL_STD;
-    Ok(pixels.iter().map(value).collect())
+    Ok(network.normalised(pixels))
 }
 
 /// Applies the activation of `layer`.

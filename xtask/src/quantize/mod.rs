@@ -35,7 +35,7 @@ pub use layers::{LayerEngine, Tensors, activate, normalised};
 pub use observer::Observer;
 pub use range::{Choice, LOGIT_MIN, Method, Ranges};
 pub use scheme::{Int8Conv, Int8Network};
-pub use tensor::TensorScheme;
+pub use tensor::{TensorScheme, input_bytes, input_scheme};
 pub use twin::{Dequantized, Precision, Twin};
 pub use weights::{ConvWeights, FoldedWeights, fold_norm};
 

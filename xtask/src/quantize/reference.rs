@@ -29,7 +29,7 @@ pub fn run(int8: &Int8Network, pixels: &[u8]) -> Result<Vec<Vec<f32>>, QuantizeE
     outputs.map(dequantized).collect()
 }
 
-/// The integers of every layer by its name, and the picture as [`INPUT`].
+/// The integers of every layer by its name, and those of the picture as [`INPUT`].
 pub fn run_layers<'a>(
     int8: &'a Int8Network,
     pixels: &[u8],
@@ -42,7 +42,11 @@ pub fn run_layers<'a>(
             expected,
         });
     }
-    let mut tensors = BTreeMap::from([(INPUT, pixels.to_vec())]);
+    let planes = pixels.chunks((expected / 3).max(1)).zip(int8.input_bytes());
+    let integers = |(plane, bytes): (&[u8], [u8; 256])| -> Vec<u8> {
+        plane.iter().map(|p| bytes[usize::from(*p)]).collect()
+    };
+    let mut tensors = BTreeMap::from([(INPUT, planes.flat_map(integers).collect())]);
     for layer in &network.layers {
         let missing = || QuantizeError::Network(layer.name.clone());
         let inputs: Option<Vec<&[u8]>> = layer

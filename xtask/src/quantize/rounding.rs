@@ -31,6 +31,22 @@ pub(super) fn requantize(sum: i32, multiplier: f32) -> i32 {
     (sum as f32 * multiplier).round_ties_even() as i32
 }
 
+/// The input's scheme with a scale so close above that nobody notices, for which all of
+/// `numbers` become the same integers whether an engine divides by it or multiplies by its
+/// reciprocal.
+pub(super) fn settled_input(input: TensorScheme, numbers: &[f32]) -> TensorScheme {
+    let agree = |scale: &f32| {
+        let per_unit = scale.recip();
+        numbers
+            .iter()
+            .all(|n| (n / scale).round_ties_even() == (n * per_unit).round_ties_even())
+    };
+    let scale = next_floats(input.scale, OUTPUT_TRIES)
+        .find(agree)
+        .unwrap_or(input.scale);
+    TensorScheme { scale, ..input }
+}
+
 /// The scheme of a convolution's output with a scale so close above that nobody notices,
 /// whose reciprocal and whose ratio to the input's scale are as exact as `f32` can be.
 /// Otherwise their errors would tell the orders of operations apart for every weight scale.

@@ -7,7 +7,7 @@
 
 use super::check::check_network;
 use super::rounding::{settled_output, settled_sum, settled_weight_scale};
-use super::tensor::{INPUT_SCHEME, TensorScheme};
+use super::tensor::{TensorScheme, input_bytes, input_scheme};
 use super::{FoldedWeights, QuantizeError, Ranges, layer_weights};
 use crate::network::{Activation, Conv, INPUT, Layer, Network, Op};
 use std::collections::BTreeMap;
@@ -51,7 +51,8 @@ impl Int8Network {
         ranges: &Ranges,
     ) -> Result<Self, QuantizeError> {
         check_network(network)?;
-        let tensors = BTreeMap::from([(INPUT.to_string(), INPUT_SCHEME)]);
+        let input = input_scheme(network.input_mean, network.input_std);
+        let tensors = BTreeMap::from([(INPUT.to_string(), input)]);
         let mut int8 = Self {
             network: network.clone(),
             tensors,
@@ -67,6 +68,11 @@ impl Int8Network {
     /// The layers.
     pub fn network(&self) -> &Network {
         &self.network
+    }
+
+    /// The input's integer for each pixel value of each channel.
+    pub fn input_bytes(&self) -> [[u8; 256]; 3] {
+        input_bytes(self.network.input_mean, self.network.input_std)
     }
 
     /// How the output of the layer of this name is represented; the picture's for
@@ -223,6 +229,8 @@ mod tests {
         let network = Network {
             input_height: 1,
             input_width: 1,
+            input_mean: [127.0; 3],
+            input_std: [128.0; 3],
             layers,
             heads: vec![],
         };
@@ -235,6 +243,12 @@ mod tests {
             FoldedWeights::from([("conv".to_string(), weights)]),
         )
     }
+
+    /// Of the tests' network.
+    const INPUT_SCHEME: TensorScheme = TensorScheme {
+        scale: 1.0 / 128.0,
+        zero_point: 127,
+    };
 
     fn quantized(
         activation: Activation,

@@ -1,10 +1,7 @@
 //! How the integers of one tensor stand for numbers.
 
-/// The input tensor is `(pixel - 127) / 128`; this is its way back to the pixel itself.
-pub(super) const INPUT_SCHEME: TensorScheme = TensorScheme {
-    scale: 1.0 / 128.0,
-    zero_point: 127,
-};
+use super::rounding::settled_input;
+use lookout::model::pixel_numbers;
 
 /// Least step of an output. It only matters for a layer that is zero on all pictures.
 const STEP_MIN: f32 = 1.0 / (1 << 20) as f32;
@@ -21,6 +18,24 @@ pub struct TensorScheme {
     pub scale: f32,
     /// The integer that stands for 0.
     pub zero_point: u8,
+}
+
+/// How integers stand for the numbers `(pixel - mean) / std` of all three channels together.
+/// Where all channels are alike, the integer is the pixel itself, as far as the mean is whole.
+pub fn input_scheme(mean: [f32; 3], std: [f32; 3]) -> TensorScheme {
+    let numbers = pixel_numbers(mean, std);
+    let all = || numbers.iter().flatten().copied();
+    let (low, high) = (all().fold(0.0, f32::min), all().fold(0.0, f32::max));
+    settled_input(
+        TensorScheme::spanning(low, high, 0.0),
+        numbers.as_flattened(),
+    )
+}
+
+/// The input's integer for each pixel value of each channel.
+pub fn input_bytes(mean: [f32; 3], std: [f32; 3]) -> [[u8; 256]; 3] {
+    let scheme = input_scheme(mean, std);
+    pixel_numbers(mean, std).map(|channel| channel.map(|number| scheme.quantize(number)))
 }
 
 impl TensorScheme {
@@ -64,16 +79,25 @@ impl TensorScheme {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn pixels_are_their_own_integers() {
+        let scheme = input_scheme([127.0; 3], [128.0; 3]);
+        let exact = TensorScheme {
+            scale: 1.0 / 128.0,
+            zero_point: 127,
+        };
+        assert_eq!(scheme, exact);
         for pixel in 0..=255u8 {
             let value = (f32::from(pixel) - 127.0) / 128.0;
-            assert_eq!(INPUT_SCHEME.quantize(value), pixel);
-            assert_eq!(INPUT_SCHEME.dequantize(pixel), value);
+            assert_eq!(scheme.quantize(value), pixel);
+            assert_eq!(scheme.dequantize(pixel), value);
         }
-        assert_eq!(INPUT_SCHEME.quantize(f32::INFINITY), 255);
-        assert_eq!(INPUT_SCHEME.quantize(f32::NEG_INFINITY), 0);
+        let identity: [u8; 256] = std::array::from_fn(|pixel| pixel as u8);
+        assert_eq!(input_bytes([127.0; 3], [128.0; 3]), [identity; 3]);
+        assert_eq!(scheme.quantize(f32::INFINITY), 255);
+        assert_eq!(scheme.quantize(f32::NEG_INFINITY), 0);
         let halves = TensorScheme {
             scale: 1.0,
             zero_point: 3,
@@ -90,5 +114,23 @@ mod tests {
             numbers.map(|v| halves.dequantize(halves.quantize(v)))
         );
         assert_eq!(halves.range(), (-3.0, 252.0));
+    }
+
+    proptest! {
+        /// No channel is clipped, none is off by more than half a step, and the order of
+        /// operations does not matter.
+        #[test]
+        fn the_input_s_scheme_holds_every_channel(
+            mean in prop::array::uniform3(0f32..255.0),
+            std in prop::array::uniform3(4f32..130.0),
+        ) {
+            let scheme = input_scheme(mean, std);
+            for number in pixel_numbers(mean, std).into_iter().flatten() {
+                let back = scheme.dequantize(scheme.quantize(number));
+                prop_assert!((back - number).abs() <= 1.001 * scheme.scale, "{number} {back}");
+                let product = (number * scheme.scale.recip()).round_ties_even();
+                prop_assert_eq!((number / scheme.scale).round_ties_even(), product);
+            }
+        }
     }
 }

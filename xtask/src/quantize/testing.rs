@@ -9,7 +9,8 @@ use crate::render_drive::{self, RenderDriveArgs};
 use lookout::anchors::BoxCoding;
 use lookout::class::ObjectClass;
 use lookout::model::{
-    InputSpec, LevelSpec, ModelCard, OnnxFile, PixelLayout, Postprocess, Training, sha256_hex,
+    InputSpec, LevelSpec, ModelCard, OnnxFile, PerChannel, PixelLayout, Postprocess, Training,
+    sha256_hex,
 };
 use std::path::{Path, PathBuf};
 
@@ -63,8 +64,8 @@ pub(crate) fn write_float_model(dir: &Path, network: &Network, weights: &FoldedW
             tensor: INPUT.into(),
             height: network.input_height as u32,
             width: network.input_width as u32,
-            mean: 127.0,
-            std: 128.0,
+            mean: PerChannel([127.0; 3]),
+            std: PerChannel([128.0; 3]),
             layout: PixelLayout::RgbPlanes,
         },
         onnx: OnnxFile {
@@ -77,6 +78,7 @@ pub(crate) fn write_float_model(dir: &Path, network: &Network, weights: &FoldedW
         postprocess: Postprocess {
             box_coding: BoxCoding::CentreSize,
             score_threshold: 0.4,
+            class_thresholds: Default::default(),
             nms_iou: 0.55,
         },
         training: Training {

@@ -6,6 +6,7 @@ use crate::evaluate::{Found, evaluate};
 use crate::metrics::Evaluator;
 use crate::network::Network;
 use crate::quantize::{Precision, QuantizeError, Twin};
+use lookout::class::ObjectClass;
 use lookout::decode::{BoxDecoder, LevelOutput};
 use lookout::letterbox::{Letterbox, Resampler};
 use lookout::model::ModelCard;
@@ -38,7 +39,12 @@ fn worker(
     let (height, width) = (card.input.height, card.input.width);
     let post = &card.postprocess;
     let grid = card.anchor_grid();
-    let mut decoder = BoxDecoder::new(grid, post.box_coding, SCORE_MIN, post.nms_iou);
+    let mut decoder = BoxDecoder::new(
+        grid,
+        post.box_coding,
+        [SCORE_MIN; ObjectClass::COUNT],
+        post.nms_iou,
+    );
     let mut resampler = Resampler::new(width, height);
     move |picture, found| {
         let letterbox = Letterbox::new(picture.width(), picture.height(), width, height);

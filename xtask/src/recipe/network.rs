@@ -1,6 +1,7 @@
 //! The part of a recipe that is about the network.
 
 use crate::network::{Architecture, DEFAULT_ANCHORS};
+use crate::training::Normalisation;
 use serde::{Deserialize, Serialize};
 
 /// Where the sizes of the anchors come from.
@@ -41,6 +42,9 @@ pub struct NetworkRecipe {
     pub anchors: AnchorSource,
     /// Score that an untrained network gives everywhere; 0.5 means no prior.
     pub object_prior: f64,
+    /// Where mean and deviation of the input's channels come from: `auto` takes for colours
+    /// what the body was pretrained with, and measures other channels.
+    pub normalisation: Normalisation,
 }
 
 impl Default for NetworkRecipe {
@@ -55,6 +59,7 @@ impl Default for NetworkRecipe {
             stride_max: 32,
             anchors: AnchorSource::Default,
             object_prior: 0.01,
+            normalisation: Normalisation::Auto,
         }
     }
 }

@@ -61,16 +61,23 @@ pub struct Augmenter {
     width: u32,
     height: u32,
     recipe: AugmentationRecipe,
+    channels_are_colours: bool,
     resampler: Resampler,
 }
 
 impl Augmenter {
-    /// Samples for a model input of `height` x `width`.
-    pub fn new(height: u32, width: u32, recipe: &AugmentationRecipe) -> Self {
+    /// Samples for a model input of `height` x `width`. Only colours have a saturation.
+    pub fn new(
+        height: u32,
+        width: u32,
+        recipe: &AugmentationRecipe,
+        channels_are_colours: bool,
+    ) -> Self {
         Self {
             width,
             height,
             recipe: recipe.clone(),
+            channels_are_colours,
             resampler: Resampler::new(width, height),
         }
     }
@@ -120,7 +127,13 @@ impl Augmenter {
     fn relit(&self, mut sample: Sample, rng: &mut Rng) -> Sample {
         if self.recipe.photometric {
             let (width, height) = (self.width as usize, self.height as usize);
-            photometric::distort(&mut sample.pixels, width, height, rng);
+            photometric::distort(
+                &mut sample.pixels,
+                width,
+                height,
+                self.channels_are_colours,
+                rng,
+            );
         }
         sample
     }
@@ -304,7 +317,7 @@ mod tests {
     fn boxes_stay_on_their_objects() {
         let (rgb, entry) = scene();
         let picture = Picture::new(PixelFormat::Rgb8, 160, 90, 480, &rgb).unwrap();
-        let mut augmenter = Augmenter::new(96, 160, &AugmentationRecipe::default());
+        let mut augmenter = Augmenter::new(96, 160, &AugmentationRecipe::default(), true);
         let mut learnt = 0;
         for seed in 0..60 {
             let mut rng = Rng::with_seed(seed);
@@ -345,7 +358,7 @@ mod tests {
             area: 8.0,
         });
         let picture = Picture::new(PixelFormat::Rgb8, 160, 90, 480, &rgb).unwrap();
-        let sample = Augmenter::new(96, 160, &AugmentationRecipe::default()).letterboxed(
+        let sample = Augmenter::new(96, 160, &AugmentationRecipe::default(), true).letterboxed(
             &picture,
             &entry,
             RiderBox::Alone,
@@ -361,7 +374,7 @@ mod tests {
         let picture = Picture::new(PixelFormat::Rgb8, 160, 90, 480, &rgb).unwrap();
         let make = |seed| {
             let mut rng = Rng::with_seed(seed);
-            Augmenter::new(96, 160, &AugmentationRecipe::default())
+            Augmenter::new(96, 160, &AugmentationRecipe::default(), true)
                 .augment(&picture, &entry, RiderBox::Alone, &mut rng)
                 .pixels
         };

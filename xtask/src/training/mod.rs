@@ -4,6 +4,7 @@
 mod assign;
 mod augment;
 mod cache;
+mod channels;
 mod compose;
 mod dynamic;
 mod fit;
@@ -18,6 +19,10 @@ mod worker;
 pub use assign::{NO_OBJECT, Targets, assign};
 pub use augment::{Augmenter, IgnoredRegion, Sample, SampleObject};
 pub use cache::{CachedPicture, PictureCache, default_bytes_max};
+pub use channels::{
+    ChannelStatistics, ChannelsError, InputNormalisation, Normalisation, common_channels,
+    measure_channels,
+};
 pub use dynamic::DynamicAssigner;
 pub use fit::{class_weights, fitted_anchors};
 pub use loader::{Loader, LoaderError, LoaderOptions, LoaderStats};

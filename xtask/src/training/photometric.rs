@@ -2,12 +2,19 @@
 
 use fastrand::Rng;
 
-/// Changes a planar `[3, height, width]` picture in place.
-pub(super) fn distort(pixels: &mut [u8], width: usize, height: usize, rng: &mut Rng) {
+/// Changes a planar `[3, height, width]` picture in place. Channels that are no colours are not
+/// mixed with each other.
+pub(super) fn distort(
+    pixels: &mut [u8],
+    width: usize,
+    height: usize,
+    channels_are_colours: bool,
+    rng: &mut Rng,
+) {
     if rng.f32() < 0.8 {
         tone(pixels, rng);
     }
-    if rng.f32() < 0.4 {
+    if channels_are_colours && rng.f32() < 0.4 {
         saturate(pixels, width * height, rng);
     }
     if rng.f32() < 0.12 {
@@ -92,5 +99,36 @@ fn noise(pixels: &mut [u8], rng: &mut Rng) {
         let byte = (random & 0xff) as i32 - 128;
         random >>= 8;
         *value = (i32::from(*value) + byte * amount / 128).clamp(0, 255) as u8;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn channels_that_are_no_colours_do_not_mix() {
+        let (width, height) = (16, 8);
+        let plane = width * height;
+        let mut mixed = 0;
+        for seed in 0..200 {
+            // Nothing in the first channel, something in the second, all in the third.
+            let of = |channel: u8| std::iter::repeat_n(channel * 100, plane);
+            let before: Vec<u8> = (0..3).flat_map(of).collect();
+            for colours in [false, true] {
+                let mut pixels = before.clone();
+                let mut alone = before.clone();
+                alone[plane..].fill(0);
+                let distorted = |pixels: &mut [u8]| {
+                    distort(pixels, width, height, colours, &mut Rng::with_seed(seed));
+                };
+                distorted(&mut pixels);
+                distorted(&mut alone);
+                let same = pixels[..plane] == alone[..plane];
+                assert!(same || colours, "seed {seed}");
+                mixed += usize::from(!same);
+            }
+        }
+        assert!(mixed > 20, "colours were mixed {mixed} times of 200");
     }
 }

@@ -53,11 +53,15 @@ pub(super) struct Worker {
 impl Worker {
     pub fn new(set: Arc<TrainingSet>, grid: AnchorGrid, options: LoaderOptions) -> Self {
         let (height, width) = options.input;
+        let colours = set
+            .sets()
+            .iter()
+            .all(|set| set.description.channels_are_colours());
         Self {
             set,
             anchors: grid.iter().collect(),
             grid,
-            augmenter: Augmenter::new(height, width, &options.augmentation),
+            augmenter: Augmenter::new(height, width, &options.augmentation, colours),
             options,
             order: Order::default(),
             frame: Frame::with_capacity(1 << 20),

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use xtask::dataset::DatasetError;
 use xtask::recipe::RecipeError;
 use xtask::train_job::JobError;
-use xtask::training::LoaderError;
+use xtask::training::{ChannelsError, LoaderError};
 
 /// Why a run failed.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +22,9 @@ pub enum TrainError {
     /// A data set is unusable.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
+    /// The sets' channels differ, or cannot be measured.
+    #[error(transparent)]
+    Channels(#[from] ChannelsError),
     /// The pictures cannot be read.
     #[error(transparent)]
     Loader(#[from] LoaderError),

@@ -22,6 +22,8 @@ pub struct Look {
     pub metrics: Metrics,
     /// Some of the images.
     pub shown: Vec<Finding>,
+    /// Their `(width, height)` in pixels.
+    pub input: (u32, u32),
 }
 
 /// What the averaged weights find in `validation`. `None` where `stop` was raised meanwhile.
@@ -52,7 +54,13 @@ pub fn look(
         Some(step),
         &metrics,
     ));
-    Some(Look { metrics, shown })
+    let network = model.network();
+    let input = (network.input_width as u32, network.input_height as u32);
+    Some(Look {
+        metrics,
+        shown,
+        input,
+    })
 }
 
 /// Measures the finished float network on all sets and tells the figures.

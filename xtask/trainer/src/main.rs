@@ -4,6 +4,7 @@
 //! line. All that does not need torch lives in `xtask` and in the library.
 
 mod batch;
+mod board;
 mod card;
 mod checkpoint;
 mod device;

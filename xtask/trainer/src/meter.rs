@@ -83,17 +83,14 @@ impl Meter {
             elapsed_s: self.start.elapsed().as_secs_f64(),
             remaining_s: budget.seconds_left(progress),
             learning_rate: rate,
-            waited: self.waited_s / seconds,
+            waited: self.waited(progress),
         });
         true
     }
 
-    /// A sentence about the time spent waiting for samples.
-    pub fn waiting(&self, progress: &Progress) -> String {
+    /// Share of the training time that was spent waiting for samples.
+    pub fn waited(&self, progress: &Progress) -> f64 {
         let seconds = (progress.seconds - self.begun.seconds).max(1e-9);
-        format!(
-            "{:.1} % of the training time was spent waiting for pictures",
-            100.0 * self.waited_s / seconds
-        )
+        self.waited_s / seconds
     }
 }

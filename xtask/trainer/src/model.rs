@@ -1,10 +1,9 @@
 //! The network of `xtask::network` as torch computes it.
 
 use crate::fake_quant::FakeQuant;
-use lookout::letterbox::PAD;
 use std::collections::BTreeMap;
 use tch::{Device, Kind, Tensor, no_grad};
-use xtask::network::{Activation, Bias, Conv, INPUT, NORM_EPSILON, Network, Op, PIXEL_STD};
+use xtask::network::{Activation, Bias, Conv, INPUT, NORM_EPSILON, Network, Op};
 
 /// How far running statistics move per step towards the batch's.
 const NORM_MOMENTUM: f64 = 0.03;
@@ -193,8 +192,15 @@ impl Model {
 
     /// Pixels `[batch, 3, height, width]` in `u8` as the input of the network.
     pub fn normalise(&self, pixels: &Tensor) -> Tensor {
+        let per_channel = |numbers: [f32; 3]| {
+            Tensor::from_slice(&numbers)
+                .reshape([1, 3, 1, 1])
+                .to_device(self.device)
+        };
+        let mean = per_channel(self.network.input_mean);
+        let std = per_channel(self.network.input_std);
         let input = pixels.to_device(self.device).to_kind(Kind::Float);
-        channels_last(&((input - f64::from(PAD)) / f64::from(PIXEL_STD))).to_kind(self.compute)
+        channels_last(&((input - mean) / std)).to_kind(self.compute)
     }
 
     /// Computes all layers; `visit` sees the output of each one.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
 use std::collections::BTreeMap;
+use std::path::Path;
 use xtask::recipe::Recipe;
 use xtask::render_drive::{self, RenderDriveArgs};
 use xtask::train_job;

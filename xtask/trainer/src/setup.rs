@@ -11,7 +11,6 @@ use crate::optimizer::Optimizer;
 use crate::schedule::Progress;
 use crate::train::Run;
 use lookout::model::VerifiedModel;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tch::{Device, Kind, Tensor};
@@ -70,11 +69,16 @@ pub fn prepare(job: TrainJob) -> Result<Run, TrainError> {
     crate::events::log_to(&job.work).map_err(work)?;
     job.recipe.write(&job.work)?;
     let set = training_set(&job)?;
-    let network = network(&job, &set)?;
+    let finished = finished(&job)?;
+    let input = finished.as_ref().map(|model| &model.card.input);
+    let recipe = &job.recipe.network;
+    let normalisation = recipe.normalisation.resolve(set.sets(), input, job.seed)?;
+    note(normalisation.to_string());
+    let network = normalisation.apply(network(&job, &set)?);
     let compute = compute_kind(job.recipe.schedule.precision, device);
     let mut model = Model::new(network, device, compute, job.recipe.network.object_prior);
-    match &job.start_from {
-        Some(dir) => start_from(dir, &mut model, &set, &job)?,
+    match &finished {
+        Some(finished) => start_from(finished, &mut model, &set, &job)?,
         None if job.recipe.network.pretrained => drop(model.load_pretrained(&job.pretrained)?),
         None => {}
     }
@@ -182,8 +186,18 @@ fn resumed(
     Ok(state)
 }
 
+/// The model to start from, where there is one.
+fn finished(job: &TrainJob) -> Result<Option<VerifiedModel>, TrainError> {
+    let read = |dir: &std::path::PathBuf| VerifiedModel::read(dir);
+    let read = job.start_from.as_ref().map(read).transpose();
+    read.map_err(|source| TrainError::Given {
+        option: "--start-from",
+        source,
+    })
+}
+
 fn start_from(
-    dir: &Path,
+    finished: &VerifiedModel,
     model: &mut Model,
     set: &Arc<TrainingSet>,
     job: &TrainJob,
@@ -192,10 +206,6 @@ fn start_from(
         // Fresh kernels give the lengths.
         model.load_pretrained(&job.pretrained)?;
     }
-    let finished = VerifiedModel::read(dir).map_err(|source| TrainError::Given {
-        option: "--start-from",
-        source,
-    })?;
     let weights = read_int8(&finished.onnx, model.network())?;
     let input = (job.input_height, job.input_width);
     let grid = model.network().anchor_grid();
@@ -208,7 +218,7 @@ fn start_from(
         return Err(TrainError::NoImages);
     }
     crate::start::take_over(model, &weights, &Tensor::stack(&images, 0));
-    note(format!("starting from {}", dir.display()));
+    note(format!("starting from {}", finished.card.name));
     Ok(())
 }
 

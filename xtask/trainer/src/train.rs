@@ -1,6 +1,7 @@
 //! The training proper: step after step until the budget is used up.
 
 use crate::batch::Batch;
+use crate::board::Board;
 use crate::checkpoint::{self, State};
 use crate::error::TrainError;
 use crate::events::note;
@@ -51,6 +52,7 @@ struct Tools {
     loss: Loss,
     assigner: DynamicAssigner,
     meter: Meter,
+    board: Board,
     validation: Validation,
 }
 
@@ -87,7 +89,18 @@ impl Run {
             self.state.progress.seconds += begin.elapsed().as_secs_f64();
             tools.meter.add(&step);
             let (progress, batch) = (&self.state.progress, self.state.batch);
-            tools.meter.report(&budget, progress, batch, step.rate);
+            if tools.meter.report(&budget, progress, batch, step.rate) {
+                let (class, boxes) = tools.meter.losses();
+                let values = [
+                    ("loss/class", class),
+                    ("loss/box", boxes),
+                    ("loss/total", class + boxes),
+                    ("learning rate", step.rate),
+                    ("gradient norm", step.norm),
+                    ("waiting share", tools.meter.waited(progress)),
+                ];
+                tools.board.scalars(progress.batches, &values);
+            }
             self.look_if_due(&mut tools, stop)?;
             if saved.elapsed().as_secs_f64() >= self.state.recipe.schedule.checkpoint_every_s {
                 self.save()?;
@@ -95,7 +108,8 @@ impl Run {
             }
         }
         self.save()?;
-        note(tools.meter.waiting(&self.state.progress));
+        tools.board.flush();
+        note(tools.loader.stats().to_string());
         if tools.loader.failures() > 0 {
             note(format!(
                 "{} pictures could not be read and were skipped",
@@ -130,6 +144,8 @@ impl Run {
             0 => Validation::new(&[], 0)?,
             _ => Validation::new(&self.job.validation, recipe.evaluation.images_max as usize)?,
         };
+        let mut board = Board::open(&self.job.work, &self.state.progress);
+        board.recipe(&recipe.to_toml()?);
         Ok(Tools {
             budget,
             loader: self.loader(composing, &cache),
@@ -138,6 +154,7 @@ impl Run {
             loss: Loss::new(&anchors, weights, &recipe.loss, self.model.device()),
             assigner: DynamicAssigner::new(&grid),
             meter: Meter::new(self.state.progress),
+            board,
             validation: looked_at,
         })
     }
@@ -247,6 +264,9 @@ impl Run {
             return Ok(());
         };
         self.state.looks = due;
+        tools.board.look(step, &look);
+        let pixels = look.shown.first().map_or(&[][..], |f| &f.pixels);
+        tools.board.distributions(step, &self.model, pixels);
         let map = look.metrics.map;
         if self
             .state

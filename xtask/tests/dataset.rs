@@ -5,6 +5,8 @@
 mod bdd;
 #[path = "dataset/detection.rs"]
 mod detection;
+#[path = "dataset/equal.rs"]
+mod equal;
 #[path = "dataset/folder.rs"]
 mod folder;
 #[path = "dataset/kitti.rs"]

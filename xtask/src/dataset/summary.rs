@@ -52,7 +52,7 @@ impl Dataset {
         }
         if self.combined_count > 0 {
             let rule = match self.combined_riders {
-                CombinedRiders::Class => "only the class is learnt",
+                CombinedRiders::Class => "boxes left as they are",
                 CombinedRiders::Ignore => "regions to ignore",
                 CombinedRiders::Split => "the upper share is taken as the rider's box",
             };

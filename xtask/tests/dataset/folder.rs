@@ -57,7 +57,9 @@ impl Folder {
 }
 
 /// Class, box and whether it is to be ignored.
-pub fn plain(objects: &[GroundTruth]) -> Vec<(ObjectClass, [f32; 4], bool)> {
+pub type Plain = (ObjectClass, [f32; 4], bool);
+
+pub fn plain(objects: &[GroundTruth]) -> Vec<Plain> {
     let corners = |b: BBox| [b.x0, b.y0, b.x1, b.y1];
     objects
         .iter()

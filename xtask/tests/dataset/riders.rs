@@ -37,7 +37,7 @@ fn every_rule_says_what_it_did() {
     assert!(
         class
             .summary()
-            .contains("in one box with their cycle: 1 (only the class")
+            .contains("in one box with their cycle: 1 (boxes left as they are")
     );
 
     let split = load(CombinedRiders::Split);

@@ -82,6 +82,8 @@ impl EventWriter {
 
     /// Goes on with the log of a run. `from_step` is the first step that will be written anew,
     /// the one behind the checkpoint's last: TensorBoard forgets it and all later ones.
+    /// Its fast loader, which passes over session logs, does so for each tag when the tag is
+    /// written again.
     ///
     /// # Errors
     /// [`TensorboardError::File`] and [`TensorboardError::Write`].

@@ -5,12 +5,11 @@ mod assign;
 mod augment;
 mod channels;
 mod loader;
+mod normalisation;
 mod photometric;
 
 pub use assign::{NO_OBJECT, Targets, assign};
 pub use augment::{Augmenter, IgnoredRegion, Sample, SampleObject};
-pub use channels::{
-    ChannelStatistics, ChannelsError, InputNormalisation, Normalisation, common_channels,
-    measure_channels,
-};
+pub use channels::{ChannelStatistics, ChannelsError, common_channels, measure_channels};
 pub use loader::{Loader, LoaderError, TrainingSet, calibration_pixels};
+pub use normalisation::{InputNormalisation, Normalisation};

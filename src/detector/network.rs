@@ -32,43 +32,36 @@ pub(super) struct Int8Network {
     outputs: Vec<(usize, Scheme)>,
 }
 
-/// The input's byte for each pixel value.
-#[derive(Clone, Debug, PartialEq)]
-enum InputBytes {
-    /// The same for all channels.
-    Common([u8; 256]),
-    /// For each channel.
-    Each([[u8; 256]; 3]),
+/// The input's byte for each pixel value of each channel.
+struct InputBytes {
+    tables: [[u8; 256]; 3],
+    /// Whether all three are the same, so that one of them will do.
+    are_equal: bool,
 }
 
 impl InputBytes {
     /// From the tables of the three channels.
     fn new(tables: [[u8; 256]; 3]) -> Self {
         let [first, second, third] = &tables;
-        if first == second && second == third {
-            Self::Common(*first)
-        } else {
-            Self::Each(tables)
-        }
+        let are_equal = first == second && second == third;
+        Self { tables, are_equal }
     }
 
     /// Writes a row of R, G, B as pixels of four bytes, the fourth of which stays.
     fn write(&self, row: &[u8], pixels: &mut [u8]) {
         let pixels = pixels.chunks_exact_mut(4).zip(row.chunks_exact(3));
-        match self {
-            Self::Common(bytes) => {
-                for (to, from) in pixels {
-                    for (to, from) in to.iter_mut().zip(from) {
-                        *to = bytes[usize::from(*from)];
-                    }
+        if self.are_equal {
+            let bytes = &self.tables[0];
+            for (to, from) in pixels {
+                for (to, from) in to.iter_mut().zip(from) {
+                    *to = bytes[usize::from(*from)];
                 }
             }
-            Self::Each(tables) => {
-                for (to, from) in pixels {
-                    for ((to, from), bytes) in to.iter_mut().zip(from).zip(tables) {
-                        *to = bytes[usize::from(*from)];
-                    }
-                }
+            return;
+        }
+        for (to, from) in pixels {
+            for ((to, from), bytes) in to.iter_mut().zip(from).zip(&self.tables) {
+                *to = bytes[usize::from(*from)];
             }
         }
     }
@@ -292,7 +285,7 @@ mod tests {
     fn a_channel_has_a_table_of_its_own_only_where_it_differs() {
         let same: [u8; 256] = std::array::from_fn(|pixel| pixel as u8);
         let other = same.map(|byte| 255 - byte);
-        assert_eq!(InputBytes::new([same; 3]), InputBytes::Common(same));
+        assert!(InputBytes::new([same; 3]).are_equal);
         let row = [1, 2, 3, 200, 100, 0];
         let written = |tables| {
             let mut pixels = [77; 8];
@@ -306,7 +299,7 @@ mod tests {
             [same, other, same],
             [same, same, other],
         ] {
-            assert!(matches!(InputBytes::new(tables), InputBytes::Each(_)));
+            assert!(!InputBytes::new(tables).are_equal);
         }
         assert_eq!(
             written([same, other, same]),

@@ -5,6 +5,13 @@ use crate::anchors::{AnchorGrid, AnchorLevel, BoxCoding};
 use crate::class::ObjectClass;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+/// No mean of pixel values lies outside them.
+const MEAN_RANGE: RangeInclusive<f32> = 0.0..=255.0;
+
+/// Far beyond any deviation of pixel values, on both sides.
+const STD_RANGE: RangeInclusive<f32> = 1e-3..=1e3;
 
 /// A model's card. `format` is 1; a card of another format is refused.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -65,6 +72,27 @@ pub fn pixel_numbers(mean: [f32; 3], std: [f32; 3]) -> [[f32; 256]; 3] {
         let (mean, std) = (mean[channel], std[channel]);
         std::array::from_fn(|pixel| (pixel as f32 - mean) / std)
     })
+}
+
+/// Whether a card may hold this mean and this deviation of pixel values; the error says what is
+/// wrong with them.
+pub fn check_normalisation(mean: PerChannel, std: PerChannel) -> Result<(), String> {
+    let all = |values: PerChannel, range: &RangeInclusive<f32>| {
+        values.0.iter().all(|value| range.contains(value))
+    };
+    if !all(mean, &MEAN_RANGE) {
+        let (low, high) = (MEAN_RANGE.start(), MEAN_RANGE.end());
+        return Err(format!(
+            "mean is {mean}, not a pixel value from {low} to {high}"
+        ));
+    }
+    if !all(std, &STD_RANGE) {
+        let (low, high) = (STD_RANGE.start(), STD_RANGE.end());
+        return Err(format!(
+            "std is {std}, not a deviation from {low} to {high}"
+        ));
+    }
+    Ok(())
 }
 
 /// How pixels lie in the input tensor.

@@ -6,7 +6,7 @@ mod verify;
 
 pub use card::{
     DataSource, InputSpec, LevelSpec, ModelCard, OnnxFile, PixelLayout, Postprocess, SetMetrics,
-    SplitMetrics, Training, pixel_numbers,
+    SplitMetrics, Training, check_normalisation, pixel_numbers,
 };
 pub use per_channel::PerChannel;
 pub use verify::{CARD_FILE, ModelError, VerifiedModel, sha256_hex};

@@ -1,11 +1,10 @@
 //! Reading a model's folder and refusing what does not fit together.
 
-use super::card::ModelCard;
+use super::card::{ModelCard, check_normalisation};
 use crate::class::ObjectClass;
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::Read;
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 /// File name of a card.
@@ -17,12 +16,6 @@ const INPUT_SIDE_MAX: u32 = 4096;
 const LEVELS_MAX: usize = 8;
 const ANCHORS_PER_CELL_MAX: usize = 32;
 const CARD_FORMAT: u32 = 1;
-
-/// No mean of pixel values lies outside them.
-const MEAN_RANGE: RangeInclusive<f32> = 0.0..=255.0;
-
-/// Far beyond any deviation of pixel values, on both sides.
-const STD_RANGE: RangeInclusive<f32> = 1e-3..=1e3;
 
 /// Why a model cannot be used, and what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -194,23 +187,7 @@ fn check_input(card: &ModelCard) -> Result<(), ModelError> {
             )));
         }
     }
-    if !input.mean.0.iter().all(|mean| MEAN_RANGE.contains(mean)) {
-        return Err(ModelError::Input(format!(
-            "mean is {}, not within the pixel values {} to {}",
-            input.mean,
-            MEAN_RANGE.start(),
-            MEAN_RANGE.end()
-        )));
-    }
-    if !input.std.0.iter().all(|std| STD_RANGE.contains(std)) {
-        return Err(ModelError::Input(format!(
-            "std is {}, not a deviation from {} to {}",
-            input.std,
-            STD_RANGE.start(),
-            STD_RANGE.end()
-        )));
-    }
-    Ok(())
+    check_normalisation(input.mean, input.std).map_err(ModelError::Input)
 }
 
 fn check_outputs(card: &ModelCard) -> Result<(), ModelError> {

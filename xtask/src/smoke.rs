@@ -5,6 +5,7 @@
 //! seen to have done so.
 
 use crate::bench::PythonError;
+use crate::dataset::CombinedRiders;
 use crate::render_drive::{self, RenderDriveArgs, RenderDriveError};
 use crate::tensorboard::{self, TensorboardError};
 use crate::train_and_export::{self, InputSize, TrainAndExportArgs, TrainAndExportError};
@@ -88,6 +89,7 @@ pub fn run(args: &SmokeArgs) -> Result<(), SmokeError> {
         },
         device: Device::Cpu,
         epochs: None,
+        steps: None,
         minutes: Some(args.minutes / 2.0),
         seed: 1,
         resume: false,
@@ -98,6 +100,8 @@ pub fn run(args: &SmokeArgs) -> Result<(), SmokeError> {
         class_weights: None,
         box_loss: None,
         recipe: None,
+        combined_riders: CombinedRiders::default(),
+        strict: false,
         // A minute's model finds next to nothing; what quantization costs it means nothing.
         force: true,
         work: Some(root.join("work")),

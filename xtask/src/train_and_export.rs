@@ -3,6 +3,7 @@
 //! This program stays light: it fetches what training needs, builds the trainer (the only
 //! program that links libtorch) and runs it.
 
+use crate::dataset::{CombinedRiders, DatasetError, DatasetLocation};
 use crate::fetch::cache::Cache;
 use crate::fetch::{FetchError, libtorch};
 use crate::pretrained;
@@ -15,8 +16,9 @@ use std::path::{Path, PathBuf};
 /// Options of `cargo xtask train-and-export`.
 #[derive(clap::Args, Clone, Debug)]
 pub struct TrainAndExportArgs {
-    /// Data set to train on, as COCO: images/ and annotations_train.json + annotations_val.json
-    /// (or one annotations.json), with dataset.toml. May be given more than once
+    /// Data set to train on: COCO, YOLO, Pascal VOC, KITTI or BDD100K as they come, dataset.toml
+    /// beside them; where the folder does not tell, kind:DIR as in kitti:DIR. May be given more
+    /// than once
     #[arg(long, value_name = "DIR", required = true)]
     pub data: Vec<PathBuf>,
     /// Folder of the finished model
@@ -32,6 +34,9 @@ pub struct TrainAndExportArgs {
     /// Train for so many passes over the images
     #[arg(long, value_name = "N", conflicts_with = "minutes")]
     pub epochs: Option<u32>,
+    /// Train for so many steps: with the same seed, data and machine the result is the same
+    #[arg(long, value_name = "N", conflicts_with_all = ["minutes", "epochs"])]
+    pub steps: Option<u64>,
     /// Train for so long; evaluation and export come on top
     #[arg(long, value_name = "M")]
     pub minutes: Option<f64>,
@@ -65,6 +70,13 @@ pub struct TrainAndExportArgs {
     /// Loss of the boxes: giou or smooth-l1 [default: the recipe's]
     #[arg(long, value_name = "LOSS")]
     pub box_loss: Option<BoxLoss>,
+    /// What becomes of boxes that hold a rider and the cycle: split (the rider's share of the
+    /// box), class (only the class is learnt) or ignore
+    #[arg(long, value_name = "RULE", default_value = "split")]
+    pub combined_riders: CombinedRiders,
+    /// Stop at the first broken entry of a data set instead of skipping it
+    #[arg(long)]
+    pub strict: bool,
     /// Export even when int8 is clearly worse than float on the validation sets
     #[arg(long)]
     pub force: bool,
@@ -102,6 +114,9 @@ pub enum TrainAndExportError {
     /// The options cannot work.
     #[error(transparent)]
     Job(#[from] JobError),
+    /// A data set is not where it should be, or of no known form.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
     /// The recipe cannot be read.
     #[error(transparent)]
     Recipe(#[from] RecipeError),
@@ -195,9 +210,12 @@ fn job(
         input_width: args.input.width,
         device: args.device,
         epochs: args.epochs,
+        steps: args.steps,
         minutes: args.minutes,
         seed: args.seed,
         resume: args.resume,
+        combined_riders: args.combined_riders,
+        strict: args.strict,
         recipe: recipe(args)?,
         finish: Finish::Export,
         force: args.force,
@@ -235,16 +253,13 @@ fn absolute(path: &Path) -> Result<PathBuf, TrainAndExportError> {
     })
 }
 
-/// The data set's folder as an absolute path.
+/// The data set's place, its folder as an absolute path; whatever cannot be a data set is
+/// refused here, because the download and the build that follow take minutes.
 pub fn data_folder(path: &Path) -> Result<PathBuf, TrainAndExportError> {
-    if path.join("images").is_dir() {
-        return absolute(path);
-    }
-    let reason = "is no data set: it needs a folder images/ beside its annotations".into();
-    Err(TrainAndExportError::Path {
-        path: path.into(),
-        reason,
-    })
+    let mut place = DatasetLocation::from_path(path)?;
+    place.root = absolute(&place.root)?;
+    place.detect()?;
+    Ok(place.to_string().into())
 }
 
 /// Whether the libraries for a GPU are worth their download here.

@@ -4,6 +4,7 @@
 //! plain data: one JSON file with a [`TrainJob`] in, one [`TrainEvent`] a line out. Both
 //! programs use the types of this file, so that they cannot drift apart.
 
+use crate::dataset::CombinedRiders;
 use crate::recipe::{Recipe, RecipeError};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -75,8 +76,8 @@ pub enum Finish {
 
 /// One training run from data to exported model.
 ///
-/// Paths are absolute. `epochs` and `minutes` may both be given, the first limit that is
-/// reached ends the training; with neither the trainer takes its own default.
+/// Paths are absolute. Of `epochs`, `steps` and `minutes` the first limit that is reached ends
+/// the training; with none of them the trainer takes its own default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainJob {
@@ -94,12 +95,18 @@ pub struct TrainJob {
     pub device: Device,
     /// Passes over the training images.
     pub epochs: Option<u32>,
+    /// Optimiser steps.
+    pub steps: Option<u64>,
     /// Wall-clock limit of the training proper (export comes after it), in minutes.
     pub minutes: Option<f64>,
     /// Seed of everything random.
     pub seed: u64,
     /// Go on from the checkpoint in `work`.
     pub resume: bool,
+    /// What becomes of boxes that hold a rider and the cycle.
+    pub combined_riders: CombinedRiders,
+    /// Fail on the first broken entry of a data set instead of skipping it.
+    pub strict: bool,
     /// How to train.
     pub recipe: Recipe,
     /// What comes after the training.
@@ -180,6 +187,9 @@ impl TrainJob {
         }
         if self.epochs == Some(0) {
             return bad("--epochs must be at least 1".into());
+        }
+        if self.steps == Some(0) {
+            return bad("--steps must be at least 1".into());
         }
         if !self.minutes.is_none_or(|m| m.is_finite() && m > 0.0) {
             return bad("--minutes must be a positive number".into());

@@ -12,9 +12,12 @@ fn job() -> TrainJob {
         input_width: 512,
         device: Device::Cuda(1),
         epochs: None,
+        steps: Some(9),
         minutes: Some(5.0),
         seed: 7,
         resume: false,
+        combined_riders: CombinedRiders::Split,
+        strict: false,
         recipe: Recipe::default(),
         finish: Finish::Export,
         force: false,
@@ -47,6 +50,7 @@ fn impossible_values_are_refused() {
     assert!(refused(|job| job.input_height = 300));
     assert!(refused(|job| job.input_width = 0));
     assert!(refused(|job| job.epochs = Some(0)));
+    assert!(refused(|job| job.steps = Some(0)));
     assert!(refused(|job| job.minutes = Some(f64::NAN)));
     assert!(refused(|job| job.recipe.schedule.batch = 0));
 }

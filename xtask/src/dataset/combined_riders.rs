@@ -6,9 +6,11 @@
 use super::GroundTruth;
 use lookout::class::ObjectClass;
 use lookout::geometry::BBox;
+use serde::{Deserialize, Serialize};
 
 /// What is done with rider boxes that hold the cycle too ([`super::RiderBox::WithCycle`]).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum CombinedRiders {
     /// The class is learnt where the combined box is; the box is not.
     Class,
@@ -16,6 +18,7 @@ pub enum CombinedRiders {
     Ignore,
     /// The rider's own box is taken to be what [`rider_share`] makes of the combined box.
     /// The combined box is a region to ignore for the cycles, whose boxes nobody knows.
+    #[default]
     Split,
 }
 

@@ -7,6 +7,7 @@ mod table;
 pub use outcome::Outcome;
 pub use rungs::{RUNGS, Rung, Setting};
 
+use crate::dataset::CombinedRiders;
 use crate::fetch::FetchError;
 use crate::fetch::cache::Cache;
 use crate::fetch::libtorch::{self, Libtorch};
@@ -41,8 +42,11 @@ pub struct LadderArgs {
     #[arg(long, value_name = "DIR", required = true)]
     pub data: Vec<PathBuf>,
     /// Minutes of training for each rung
-    #[arg(long, value_name = "M")]
-    pub minutes_per_rung: f64,
+    #[arg(long, value_name = "M", required_unless_present = "steps_per_rung")]
+    pub minutes_per_rung: Option<f64>,
+    /// Steps of training for each rung instead: fairer on a machine that has other work
+    #[arg(long, value_name = "N", conflicts_with = "minutes_per_rung")]
+    pub steps_per_rung: Option<u64>,
     /// Folder of the tables, and of the rungs' checkpoints and logs
     #[arg(long, value_name = "DIR", default_value = "target/ladder")]
     pub out: PathBuf,
@@ -272,12 +276,13 @@ impl Ladder<'_> {
         std::fs::write(&path, table::markdown(&self.outcomes)).map_err(|e| file(&path, &e))?;
         let args = self.args;
         let names: Vec<String> = args.data.iter().map(|d| d.display().to_string()).collect();
+        let budget = match (args.minutes_per_rung, args.steps_per_rung) {
+            (Some(minutes), _) => format!("{minutes} minutes"),
+            (None, steps) => format!("{} steps of {} images", steps.unwrap_or(0), args.batch),
+        };
         let conditions = [
             ("data", names.join(", ")),
-            (
-                "minutes of training for each rung",
-                args.minutes_per_rung.to_string(),
-            ),
+            ("training for each rung", budget),
             (
                 "input",
                 format!("{}x{}", args.input.height, args.input.width),
@@ -314,14 +319,17 @@ fn job(
         validation: args
             .data
             .iter()
-            .filter_map(|d| std::path::absolute(d).ok())
+            .filter_map(|d| data_folder(d).ok())
             .collect(),
         out: work.clone(),
         input_height: args.input.height,
         input_width: args.input.width,
         device: args.device,
         epochs: None,
-        minutes: Some(args.minutes_per_rung),
+        steps: args.steps_per_rung,
+        minutes: args.minutes_per_rung,
+        combined_riders: CombinedRiders::default(),
+        strict: false,
         seed: args.seed,
         // A rung that was cut off goes on.
         resume: true,

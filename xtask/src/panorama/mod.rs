@@ -16,6 +16,7 @@ mod material;
 mod people;
 mod random;
 mod road_user;
+mod roadside;
 mod scenery;
 mod shadow;
 mod shape;

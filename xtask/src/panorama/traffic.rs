@@ -3,7 +3,6 @@
 
 use super::random::{between, keyed, pick};
 use super::road_user::{Footprint, Kind};
-use super::scenery;
 use super::street::{JUNCTION_HALF_M, KERB_M, Street};
 use super::thing::Scene;
 use super::vector::v3;
@@ -298,66 +297,10 @@ impl Filler<'_> {
             }
         }
     }
-
-    fn begin(&mut self, x: f32, base: f32, z: f32, heading: f32) {
-        let origin = v3(x - self.street.own_x, base - SENSOR_M, z - self.z);
-        self.scene.begin(None, 0, origin, heading);
-    }
-
-    /// Houses along both sides, with gaps where streets cross.
-    fn houses(&mut self) {
-        let street = self.street;
-        let width = 12.0;
-        for (index, side) in [(0u64, -1.0f32), (1, 1.0)] {
-            let first = ((self.z - 85.0) / width).floor() as i64;
-            for slot in first..first + 16 {
-                let z = (slot as f32 + 0.5) * width;
-                let mut rng = keyed(street.seed, 0x500 + index, slot);
-                let set_back = between(&mut rng, 0.0, 1.2);
-                if rng.f32() < 0.08 || !street.clear_of_junction(z, 0.5 * width - 0.5) {
-                    continue;
-                }
-                let heading = if side > 0.0 { 0.0 } else { PI };
-                self.begin(side * (street.front + set_back), 0.0, z, heading);
-                scenery::house(
-                    self.scene,
-                    &mut rng,
-                    width - 0.05,
-                    slot as u32 * 2 + index as u32,
-                );
-            }
-        }
-    }
-
-    /// Trees, lamp posts, signs, bollards.
-    fn furniture(&mut self) {
-        let street = self.street;
-        for (index, side) in [(0u64, -1.0f32), (1, 1.0)] {
-            for slot in slots(self.z, 7.5) {
-                let mut rng = keyed(street.seed, 0x600 + index, slot);
-                let z = (slot as f32 + between(&mut rng, 0.3, 0.7)) * 7.5;
-                if !street.clear_of_junction(z, 1.5) {
-                    continue;
-                }
-                let heading = if side > 0.0 { 0.0 } else { PI };
-                let choice = rng.u8(..8);
-                if choice < 7 {
-                    self.begin(side * (street.kerb + 0.5), KERB_M, z, heading);
-                }
-                match choice {
-                    0..3 => scenery::tree(self.scene, &mut rng),
-                    3 => scenery::lamp_post(self.scene),
-                    4 => scenery::sign(self.scene, &mut rng),
-                    5 | 6 => scenery::furniture(self.scene, &mut rng),
-                    _ => {}
-                }
-            }
-        }
-    }
 }
 
 /// Numbers of the slots of this spacing within sight of `z`.
-fn slots(z: f32, spacing: f32) -> std::ops::Range<i64> {
+pub(super) fn slots(z: f32, spacing: f32) -> std::ops::Range<i64> {
     let slot = |z: f32| (z / spacing).floor() as i64;
     slot(z - SIGHT_M)..slot(z + SIGHT_M) + 1
 }

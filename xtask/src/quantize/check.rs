@@ -2,6 +2,7 @@
 
 use super::QuantizeError;
 use crate::network::{Conv, INPUT, Layer, Network, Op};
+use lookout::model::{PerChannel, check_normalisation};
 use std::collections::BTreeMap;
 
 /// Most products in one output value of a convolution: their sum stays below 2^30, and with a
@@ -11,12 +12,8 @@ pub(super) const PRODUCTS_MAX: usize = 1 << 15;
 /// Checks that the input's normalisation is one that a card may hold, that every layer reads earlier layers of the shape that it needs, and that the heads
 /// exist.
 pub(crate) fn check_network(network: &Network) -> Result<(), QuantizeError> {
-    if !network.input_mean.iter().all(|m| (0.0..=255.0).contains(m)) {
-        return Err(QuantizeError::Input("the mean"));
-    }
-    if !network.input_std.iter().all(|s| (1e-3..=1e3).contains(s)) {
-        return Err(QuantizeError::Input("the deviation"));
-    }
+    let (mean, std) = (network.input_mean, network.input_std);
+    check_normalisation(PerChannel(mean), PerChannel(std)).map_err(QuantizeError::Input)?;
     let mut shapes = BTreeMap::new();
     shapes.insert(INPUT, [3, network.input_height, network.input_width]);
     for layer in &network.layers {

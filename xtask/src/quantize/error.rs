@@ -39,8 +39,8 @@ pub enum QuantizeError {
     #[error("layer {0} has an impossible range; its ends must be finite and the lower one less")]
     Range(String),
     /// Mean or deviation of the input's channels cannot be used.
-    #[error("{0} of the input is unusable; measure it on pictures of the data set")]
-    Input(&'static str),
+    #[error("the input's {0}; measure it on pictures of the data set")]
+    Input(String),
     /// The network reads a layer that comes later, or adds layers of different shapes.
     #[error("layer {0} does not fit its inputs; list layers in the order of computation")]
     Network(String),

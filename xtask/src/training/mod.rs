@@ -9,6 +9,7 @@ mod compose;
 mod dynamic;
 mod fit;
 mod loader;
+mod normalisation;
 mod photometric;
 mod pseudo;
 mod rare;
@@ -19,13 +20,11 @@ mod worker;
 pub use assign::{NO_OBJECT, Targets, assign};
 pub use augment::{Augmenter, IgnoredRegion, Sample, SampleObject};
 pub use cache::{CachedPicture, PictureCache, default_bytes_max};
-pub use channels::{
-    ChannelStatistics, ChannelsError, InputNormalisation, Normalisation, common_channels,
-    measure_channels,
-};
+pub use channels::{ChannelStatistics, ChannelsError, common_channels, measure_channels};
 pub use dynamic::DynamicAssigner;
 pub use fit::{class_weights, fitted_anchors};
 pub use loader::{Loader, LoaderError, LoaderOptions, LoaderStats};
+pub use normalisation::{InputNormalisation, Normalisation};
 pub use pseudo::pseudo_label;
 pub use training_set::TrainingSet;
 pub use validation::{Finding, LevelOutputs, Validation};

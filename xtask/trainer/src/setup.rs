@@ -101,7 +101,12 @@ pub fn prepare(job: TrainJob) -> Result<Run, TrainError> {
 fn training_set(job: &TrainJob) -> Result<Arc<TrainingSet>, TrainError> {
     let mut sets = Vec::new();
     for dir in &job.data {
-        let set = Dataset::load(dir, Split::Train, LoadOptions::TRAINING)?;
+        let options = LoadOptions {
+            combined_riders: job.combined_riders,
+            strict: job.strict,
+            ..LoadOptions::TRAINING
+        };
+        let set = Dataset::load(dir, Split::Train, options)?;
         set.summary().lines().for_each(note);
         sets.push(set);
     }

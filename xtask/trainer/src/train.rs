@@ -59,10 +59,12 @@ struct Tools {
 impl Run {
     fn budget(&self) -> Budget {
         let (job, batch) = (&self.job, u64::from(self.state.batch));
-        let epochs = job.epochs.or(job.minutes.is_none().then_some(EPOCHS));
+        let is_unlimited = job.minutes.is_none() && job.steps.is_none();
+        let epochs = job.epochs.or(is_unlimited.then_some(EPOCHS));
         let images = self.set.len() as u64;
+        let of_epochs = epochs.map(|epochs| (u64::from(epochs) * images).div_ceil(batch));
         Budget {
-            steps: epochs.map(|epochs| (u64::from(epochs) * images).div_ceil(batch)),
+            steps: of_epochs.into_iter().chain(job.steps).min(),
             seconds: job.minutes.map(|minutes| minutes * 60.0),
         }
     }

@@ -8,6 +8,7 @@ pub mod check_trainer;
 pub mod command;
 pub mod dataset;
 pub mod evaluate;
+pub mod explore;
 pub mod export;
 pub mod fetch;
 pub mod glibc;

@@ -26,6 +26,8 @@ enum Verb {
     Evaluate(xtask::evaluate::EvaluateArgs),
     /// Writes all that is known of a model on one page: figures, curves, pictures, speed
     Report(xtask::report::ReportArgs),
+    /// Shows what is in data sets: counts, sizes, anchors, examples, suspected label faults
+    Explore(xtask::explore::ExploreArgs),
     /// Measures the model's speed beside other engines
     Bench(xtask::bench::BenchArgs),
     /// Runs one engine for `bench`
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         Verb::TrainAndExport(args) => return train_and_export(&args),
         Verb::Evaluate(args) => xtask::evaluate::run(args).map_err(Into::into),
         Verb::Report(args) => xtask::report::run(&args).map_err(Into::into),
+        Verb::Explore(args) => xtask::explore::run(&args).map(drop).map_err(Into::into),
         Verb::Bench(args) => xtask::bench::run(&args).map_err(Into::into),
         Verb::BenchWorker(args) => xtask::bench::serve::run(&args).map_err(Into::into),
         Verb::Golden(args) => xtask::golden::run(&args).map_err(Into::into),

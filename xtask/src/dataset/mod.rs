@@ -6,7 +6,7 @@
 //! [`Dataset::skipped`] and left out; only what makes the whole set unusable is an error.
 
 mod alias;
-mod coco;
+pub(crate) mod coco;
 mod description;
 mod entry;
 mod error;

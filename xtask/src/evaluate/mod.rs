@@ -3,7 +3,7 @@
 
 mod compare;
 mod file;
-mod runner;
+pub(crate) mod runner;
 mod thresholds;
 
 use crate::dataset::{Dataset, DatasetError, LoadOptions, PictureError, Split};

@@ -13,10 +13,10 @@ use lookout::pixels::{Decoder, Picture};
 /// Only the best detections of an image count.
 const DETECTIONS_PER_IMAGE_MAX: usize = 100;
 /// Images whose detections are held in memory at a time.
-const CHUNK_IMAGES: usize = 64;
+pub(crate) const CHUNK_IMAGES: usize = 64;
 
 /// What a worker finds in one picture: best first, in pixels of the picture.
-pub(super) type Found = heapless::Vec<Detection, DETECTIONS_MAX>;
+pub(crate) type Found = heapless::Vec<Detection, DETECTIONS_MAX>;
 
 /// The firmware's path from a picture to detections.
 pub(super) fn worker(
@@ -43,7 +43,7 @@ pub struct Evaluated {
 }
 
 /// Why one image gave no detections.
-enum ImageError {
+pub(crate) enum ImageError {
     /// Its file is broken: it is left out.
     Picture(PictureError),
     /// The detector is: nothing can go on.
@@ -91,15 +91,40 @@ where
     Ok(done)
 }
 
-type ImageResult = Result<Vec<Detection>, ImageError>;
+type ImageResult<R> = Result<R, ImageError>;
 
-/// Detections of each image of a chunk, in its order. Each worker takes every n-th image.
+/// Detections of each image of a chunk, in its order.
 fn detect_chunk<W>(
     chunk: &[ImageEntry],
     workers: &mut [W],
-) -> Result<Vec<ImageResult>, EvaluateError>
+) -> Result<Vec<ImageResult<Vec<Detection>>>, EvaluateError>
 where
     W: FnMut(&Picture<'_>, &mut Found) -> Result<(), String> + Send,
+{
+    let entries: Vec<&ImageEntry> = chunk.iter().collect();
+    let mut detecting: Vec<_> = workers
+        .iter_mut()
+        .map(|worker| {
+            let entries = &entries;
+            move |position: usize, picture: &Picture<'_>| {
+                let mut found = Found::new();
+                worker(picture, &mut found)?;
+                Ok(in_entry_pixels(entries[position], picture, &found).collect())
+            }
+        })
+        .collect();
+    show_chunk(&entries, &mut detecting)
+}
+
+/// Shows each image of a chunk to one of `workers`, with its position in the chunk, and
+/// returns what they say, in the chunk's order. Each worker takes every n-th image.
+pub(crate) fn show_chunk<W, R>(
+    chunk: &[&ImageEntry],
+    workers: &mut [W],
+) -> Result<Vec<ImageResult<R>>, EvaluateError>
+where
+    W: FnMut(usize, &Picture<'_>) -> Result<R, String> + Send,
+    R: Send,
 {
     let count = workers.len();
     let columns = std::thread::scope(|scope| {
@@ -110,9 +135,12 @@ where
                 scope.spawn(move || {
                     let mut frame = Frame::with_capacity(0);
                     let mut decoder = Decoder::new();
-                    let images = chunk.iter().skip(first).step_by(count);
+                    let images = chunk.iter().enumerate().skip(first).step_by(count);
                     images
-                        .map(|entry| detect_image(entry, &mut frame, &mut decoder, worker))
+                        .map(|(position, entry)| {
+                            let show = |picture: &Picture<'_>| worker(position, picture);
+                            show_image(entry, &mut frame, &mut decoder, show)
+                        })
                         .collect::<Vec<_>>()
                 })
             })
@@ -132,13 +160,13 @@ where
         .collect())
 }
 
-/// The best detections of one image, in the pixels that its boxes are given in.
-fn detect_image(
+/// Reads one image and shows it.
+fn show_image<R>(
     entry: &ImageEntry,
     frame: &mut Frame,
     decoder: &mut Decoder,
-    worker: &mut impl FnMut(&Picture<'_>, &mut Found) -> Result<(), String>,
-) -> ImageResult {
+    show: impl FnOnce(&Picture<'_>) -> Result<R, String>,
+) -> ImageResult<R> {
     read_frame(&entry.path, frame).map_err(ImageError::Picture)?;
     let picture = decoder.picture(frame).map_err(|error| {
         ImageError::Picture(PictureError {
@@ -146,22 +174,26 @@ fn detect_image(
             reason: error.to_string(),
         })
     })?;
-    let mut found = Found::new();
-    worker(&picture, &mut found).map_err(|reason| {
+    show(&picture).map_err(|reason| {
         ImageError::Detector(EvaluateError::Detector {
             path: entry.path.clone(),
             reason,
         })
-    })?;
+    })
+}
+
+/// The best detections of one image, in the pixels that its boxes are given in.
+pub(crate) fn in_entry_pixels(
+    entry: &ImageEntry,
+    picture: &Picture<'_>,
+    found: &Found,
+) -> impl Iterator<Item = Detection> {
     let scale_x = entry.width as f32 / picture.width() as f32;
     let scale_y = entry.height as f32 / picture.height() as f32;
-    let scaled = found
-        .iter()
-        .take(DETECTIONS_PER_IMAGE_MAX)
-        .map(|detection| {
-            let BBox { x0, y0, x1, y1 } = detection.bbox;
-            let bbox = BBox::new(x0 * scale_x, y0 * scale_y, x1 * scale_x, y1 * scale_y);
-            Detection { bbox, ..*detection }
-        });
-    Ok(scaled.collect())
+    let best = found.iter().take(DETECTIONS_PER_IMAGE_MAX);
+    best.map(move |detection| {
+        let BBox { x0, y0, x1, y1 } = detection.bbox;
+        let bbox = BBox::new(x0 * scale_x, y0 * scale_y, x1 * scale_x, y1 * scale_y);
+        Detection { bbox, ..*detection }
+    })
 }

@@ -1,10 +1,12 @@
 //! Counts of values in bins.
 
+use serde::Serialize;
+
 /// No more bins than this are made.
 const BINS_MAX: usize = 200;
 
 /// Edges and contents of the bins of a [`histogram`].
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Histogram {
     /// Edges of the bins, one more than there are bins; empty without data.
     pub edges: Vec<f64>,

@@ -69,6 +69,14 @@ impl Page {
         self
     }
 
+    /// Begins a part of a section that [`Link::section`] can lead to; the id is the caller's to
+    /// keep unique.
+    pub fn subsection_with_id(&mut self, id: &str, heading: &str) -> &mut Self {
+        self.body
+            .leaf("h3", &[("id", &link::identifier(id))], heading);
+        self
+    }
+
     /// Adds a paragraph.
     pub fn paragraph(&mut self, text: &str) -> &mut Self {
         self.body.leaf("p", &[], text);

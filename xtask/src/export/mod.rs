@@ -238,3 +238,6 @@ fn add_metrics(card: &mut ModelCard, measured: &[MeasuredSet]) {
     let scenes: Vec<&Scene> = measured.iter().flat_map(|set| &set.model.scenes).collect();
     card.postprocess.class_thresholds = card::class_thresholds(&recommended(&scenes, Aim::F1));
 }
+
+#[cfg(test)]
+mod tests;

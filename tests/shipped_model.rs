@@ -113,6 +113,47 @@ fn every_engine_gives_the_same_detections() {
     }
 }
 
+/// A class is judged by its own threshold on the card, unless whoever runs the model gives one
+/// for all classes.
+#[test]
+fn thresholds_of_the_card_hold_unless_another_is_given() {
+    let config = DriveConfig::default();
+    let (width, height) = (config.width, config.height);
+    let (mut rgb, mut boxes) = (Vec::new(), Vec::new());
+    Drive::new(config).unwrap().render(60, &mut rgb, &mut boxes);
+    let picture = Picture::new(PixelFormat::Rgb8, width, height, 3 * width as usize, &rgb);
+    let found = |card_has: &[(ObjectClass, f32)], score_min: Option<f32>| {
+        let mut model = VerifiedModel::read(&model()).unwrap();
+        let post = &mut model.card.postprocess;
+        post.score_threshold = 0.4;
+        let own = card_has.iter().map(|(class, t)| (class.name().into(), *t));
+        post.class_thresholds = own.collect();
+        let options = DetectorOptions {
+            score_min,
+            ..DetectorOptions::default()
+        };
+        let mut detector = Detector::new(model, &options).unwrap();
+        let mut found = heapless::Vec::new();
+        let picture = picture.as_ref().unwrap();
+        detector.detect(picture, &mut found).unwrap();
+        found
+    };
+    let plain = found(&[], None);
+    let car = |d: &&Detection| d.class == ObjectClass::Car;
+    assert!(plain.iter().any(|d| car(&d)), "{plain:?}");
+    let without_cars = found(&[(ObjectClass::Car, 1.0)], None);
+    let others: Vec<&Detection> = plain.iter().filter(|d| !car(d)).collect();
+    assert_eq!(without_cars.iter().collect::<Vec<_>>(), others);
+    let more_persons = found(&[(ObjectClass::Person, 0.05)], None);
+    assert!(more_persons.len() > plain.len());
+    let person = |d: &&Detection| d.class == ObjectClass::Person;
+    assert_eq!(
+        more_persons.iter().filter(|d| !person(d)).count(),
+        plain.iter().filter(|d| !person(d)).count()
+    );
+    assert_eq!(found(&[(ObjectClass::Car, 1.0)], Some(0.4)), plain);
+}
+
 #[test]
 fn the_card_tells_where_the_model_comes_from_and_how_good_it_is() {
     let card = VerifiedModel::read(&model()).unwrap().card;

@@ -192,7 +192,7 @@ fn figures_are_those_counted_here(data: &Path, report: &Value) {
     }
     assert!(duplicates >= 1);
     assert_eq!(finding(report, "duplicate")["count"], duplicates);
-    assert_eq!(finding(report, "outside")["count"], 1);
+    assert_eq!(finding(report, "outside")["by_class"], json!({"bus": 1}));
     assert_eq!(
         finding(report, "outside")["examples"][0]["text"],
         "bus, 50 pixels outside"

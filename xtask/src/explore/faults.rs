@@ -9,7 +9,7 @@ use lookout::class::ObjectClass;
 use lookout::detection::Detection;
 use lookout::geometry::BBox;
 
-/// Two boxes of a class that overlap more are the same object twice.
+/// Two boxes that overlap more are the same object twice.
 pub(super) const DUPLICATE_IOU: f32 = 0.85;
 /// A detection that overlaps a box by this much is about the same object.
 const SAME_IOU: f32 = 0.5;
@@ -42,7 +42,7 @@ pub(super) fn of_labels(
     measured: &[Measured],
     pairs: &[Pair],
     examples_max: usize,
-) -> [Finding; 4] {
+) -> [Finding; 5] {
     let mut tiny = Finding::new(
         "tiny",
         "Boxes under 16 pixels on the input",
@@ -87,14 +87,36 @@ pub(super) fn of_labels(
          asked to report the object twice, and is punished for suppressing it.",
         examples_max,
     );
+    let mut two_classes = Finding::new(
+        "two-classes",
+        "The same object labelled as two classes",
+        "Two boxes of different classes with an IoU over 0.85, people and their cycles not \
+         counted. Decide for one class: the detector is asked to be sure of both, and learns to \
+         be sure of neither.",
+        examples_max,
+    );
     for pair in pairs {
-        let [one, other] = pair
-            .objects
-            .map(|i| &collection.images[pair.image].objects[i]);
-        let text = || format!("{} twice, IoU {:.2}", one.class, pair.iou);
-        duplicate.add(pair.image, pair.iou, text, &[label(one), label(other)]);
+        let objects = &collection.images[pair.image].objects;
+        let [one, other] = pair.objects.map(|index| &objects[index]);
+        let marks = [label(one), label(other)];
+        let (image, iou) = (pair.image, pair.iou);
+        if one.class == other.class {
+            let text = || format!("{} twice, IoU {iou:.2}", one.class);
+            duplicate.add(image, iou, text, &marks);
+        } else if !is_person_and_cycle(one.class, other.class) {
+            let text = || format!("{} and {}, IoU {iou:.2}", one.class, other.class);
+            two_classes.add(image, iou, text, &marks);
+        }
     }
-    [tiny, overlapping, truncated, duplicate]
+    [tiny, overlapping, truncated, duplicate, two_classes]
+}
+
+/// Whether boxes of these classes may well be in one place.
+fn is_person_and_cycle(one: ObjectClass, other: ObjectClass) -> bool {
+    use ObjectClass::{Bicycle, Motorcycle, Person, Rider, Scooter};
+    let is_person = |class| matches!(class, Person | Rider);
+    let is_cycle = |class| matches!(class, Bicycle | Motorcycle | Scooter);
+    is_person(one) && is_cycle(other) || is_cycle(one) && is_person(other)
 }
 
 /// Where a detector and the labels disagree.

@@ -3,6 +3,7 @@
 use lookout::class::ObjectClass;
 use lookout::geometry::BBox;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// Whose box a [`Mark`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -62,6 +63,8 @@ pub struct Finding {
     pub count: u64,
     /// In how many images.
     pub images: u64,
+    /// How many cases of each class: the label's, where there is one, else the detection's.
+    pub by_class: BTreeMap<ObjectClass, u64>,
     /// The clearest cases, at most one an image.
     pub examples: Vec<Example>,
     #[serde(skip)]
@@ -84,15 +87,19 @@ impl Finding {
             meaning,
             count: 0,
             images: 0,
+            by_class: BTreeMap::new(),
             examples: Vec::new(),
             last_image: None,
             examples_max,
         }
     }
 
-    /// Counts a case. Cases come by rising image.
+    /// Counts a case. Cases come by rising image; the first mark tells the class.
     pub fn add(&mut self, image: usize, rank: f32, text: impl FnOnce() -> String, marks: &[Mark]) {
         self.count += 1;
+        if let Some(mark) = marks.first() {
+            *self.by_class.entry(mark.class).or_default() += 1;
+        }
         if self.last_image != Some(image) {
             self.images += 1;
             self.last_image = Some(image);

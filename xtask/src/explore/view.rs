@@ -22,7 +22,7 @@ const CROP_HEIGHT: f32 = 132.0;
 /// Width of crops as a multiple of their height.
 const CROP_ASPECT: std::ops::RangeInclusive<f32> = 0.6..=2.4;
 /// What is shown around an object on each side, as a share of its longer side.
-const CONTEXT: f32 = 0.4;
+const CONTEXT: f32 = 0.3;
 /// At least so much is shown around it, in pixels of the picture.
 const CONTEXT_PIXELS_MIN: f32 = 8.0;
 /// JPEG quality, in percent.
@@ -54,7 +54,7 @@ pub(super) fn crop(
     entry: &ImageEntry,
     marks: &[Mark],
 ) -> Result<Jpeg, String> {
-    let region = surroundings(marks);
+    let region = moved_inside(&surroundings(marks), entry);
     draw(
         picture,
         entry,
@@ -84,6 +84,22 @@ fn surroundings(marks: &[Mark]) -> BBox {
     );
     let aspect = (width / height).clamp(*CROP_ASPECT.start(), *CROP_ASPECT.end());
     BBox::from_centre(x, y, width.max(height * aspect), height.max(width / aspect))
+}
+
+/// The region moved so that it shows as little as possible of what is outside the picture.
+fn moved_inside(region: &BBox, entry: &ImageEntry) -> BBox {
+    let moved = |from: f32, to: f32, side: u32| {
+        let room = (side as f32 - (to - from)).max(0.0);
+        let start = if room > 0.0 {
+            from.clamp(0.0, room)
+        } else {
+            from
+        };
+        (start, start + (to - from))
+    };
+    let (x0, x1) = moved(region.x0, region.x1, entry.width);
+    let (y0, y1) = moved(region.y0, region.y1, entry.height);
+    BBox::new(x0, y0, x1, y1)
 }
 
 /// Draws `region`, in pixels that `entry` refers to, `scale` times as large, with `marks`.
@@ -234,6 +250,18 @@ mod tests {
         );
         assert!(jpeg.width < jpeg.height);
         decoded(&jpeg);
+    }
+
+    #[test]
+    fn a_crop_at_the_edge_shows_no_border() {
+        let entry = entry(640, 320);
+        let region = moved_inside(&BBox::new(-20.0, 300.0, 80.0, 350.0), &entry);
+        assert_eq!(region, BBox::new(0.0, 270.0, 100.0, 320.0));
+        let high = BBox::new(600.0, -50.0, 700.0, 350.0);
+        assert_eq!(
+            moved_inside(&high, &entry),
+            BBox::new(540.0, -50.0, 640.0, 350.0)
+        );
     }
 
     proptest! {

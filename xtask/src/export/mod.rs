@@ -3,9 +3,9 @@
 //! on it goes into the work folder.
 
 mod card;
-mod place;
 #[cfg(test)]
-mod tests;
+mod panorama_tests;
+mod place;
 mod verify;
 
 pub(crate) use card::{NMS_IOU, OBJECTS_MIN};
@@ -235,3 +235,6 @@ fn add_metrics(card: &mut ModelCard, measured: &[MeasuredSet]) {
     let scenes: Vec<&Scene> = measured.iter().flat_map(|set| &set.model.scenes).collect();
     card.postprocess.class_thresholds = card::class_thresholds(&recommended(&scenes, Aim::F1));
 }
+
+#[cfg(test)]
+mod tests;

@@ -68,7 +68,7 @@ pub(super) struct Scale {
 
 impl Scale {
     /// Lays `axis` out for `values`; `None` when there is nothing to show. With `from_zero` a
-    /// linear axis begins at 0 unless values are below.
+    /// linear axis begins at 0 unless values are below, a logarithmic one below the least.
     pub fn fit(
         axis: &Axis,
         values: impl Iterator<Item = f64>,
@@ -88,7 +88,9 @@ impl Scale {
         if let Some(range) = fixed {
             ends = range;
         } else if axis.is_log {
-            ends = widen_log(ends);
+            // What stands on the axis is to be seen, the lowest, too.
+            let below = if from_zero { 2.0 } else { 1.0 };
+            ends = widen_log((ends.0 / below, ends.1));
         } else {
             if from_zero {
                 ends = (ends.0.min(0.0), ends.1.max(0.0));
@@ -242,7 +244,12 @@ mod tests {
 
     #[test]
     fn equal_ratios_are_equal_distances_on_a_log_axis() {
-        let scale = Scale::fit(&Axis::log("a"), [1.0, 100.0].into_iter(), true, (0.0, 50.0));
+        let scale = Scale::fit(
+            &Axis::log("a"),
+            [1.0, 100.0].into_iter(),
+            false,
+            (0.0, 50.0),
+        );
         let scale = scale.unwrap();
         assert!((scale.position(10.0).unwrap() - 25.0).abs() < 1e-9);
         assert_eq!(scale.position(0.0), None);

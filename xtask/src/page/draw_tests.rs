@@ -62,9 +62,16 @@ fn charts_have_titles_labels_and_legends() {
     assert_eq!(text.matches("<circle").count(), 2);
     let text = drawn(bars(vec![3.0, 1.0]));
     assert_eq!(text.matches("<rect").count(), 4);
-    assert!(text.contains("<title>bus, val: 1.00</title>"));
+    assert!(text.contains("<title>bus, val: 1</title>"));
     let text = drawn(map(vec![vec![0.0, 1.0], vec![2.0, f64::NAN]]));
     assert!(text.contains(">top</text>") && text.contains("fill-opacity=\"0.500\""));
+}
+
+#[test]
+fn the_lowest_bar_of_a_logarithmic_axis_is_seen() {
+    let mut bars = bars(vec![500.0, 5.0]);
+    bars.y = Axis::log("boxes");
+    assert!(!drawn(bars).contains("height=\"0.0\""));
 }
 
 #[test]

@@ -69,6 +69,15 @@ pub fn share(part: u64, whole: u64) -> f64 {
     }
 }
 
+/// A value as a count where it is whole, as a measured one where it is not.
+pub(super) fn plain(number: f64) -> String {
+    if number.fract() == 0.0 && (0.0..1e9).contains(&number) {
+        count(number as u64)
+    } else {
+        value(number)
+    }
+}
+
 /// A tick of an axis whose ticks are `step` apart.
 pub(super) fn tick(value: f64, step: f64) -> String {
     let size = value.abs();
@@ -88,7 +97,7 @@ pub(super) fn tick(value: f64, step: f64) -> String {
 
 /// A position in a drawing, in pixels.
 pub(super) fn pixels(value: f64) -> String {
-    if value.is_finite() {
+    if value.abs() < 1e6 {
         format!("{value:.1}")
     } else {
         "0".into()
@@ -130,6 +139,7 @@ mod tests {
         assert_eq!(value(1.5e-7), "1.5e-7");
         assert_eq!(value(f64::NAN), NONE);
         assert_eq!(fixed(-0.001, 2), "0.00");
+        assert_eq!((plain(27.0), plain(2.5)), ("27".into(), "2.50".into()));
     }
 
     #[test]

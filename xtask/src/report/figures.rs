@@ -250,8 +250,12 @@ fn notes(subject: &Subject<'_>) -> Vec<String> {
             "thresholds are the lowest with a precision of {precision}"
         ));
     }
-    if let Err(reason) = &subject.speed {
-        notes.push(format!("the speed could not be measured: {reason}"));
+    match &subject.speed {
+        Err(reason) => notes.push(format!("the speed could not be measured: {reason}")),
+        Ok(speed) if speed.is_of_a_busy_machine() => notes.push(
+            "other programs kept this machine busy: the speed is lower than it could be".into(),
+        ),
+        Ok(_) => {}
     }
     notes
 }

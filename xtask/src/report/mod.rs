@@ -243,4 +243,4 @@ fn named_file(text: &str) -> Result<(String, PathBuf), String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

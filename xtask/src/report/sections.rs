@@ -252,7 +252,8 @@ pub(super) fn confusion(page: &mut Page, figures: &ReportFigures) {
     ];
     for (name, row) in rest {
         let cells = row.into_iter().map(Cell::count);
-        table.row([Cell::text(name)].into_iter().chain(cells));
+        let none = Cell::text("");
+        table.row([Cell::text(name)].into_iter().chain(cells).chain([none]));
     }
     let share = |((_, row), missed): ((&ObjectClass, [u64; ObjectClass::COUNT]), u64)| {
         let whole = row.iter().sum::<u64>() + missed;

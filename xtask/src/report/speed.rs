@@ -33,6 +33,15 @@ pub struct Speed {
     pub network_ms_median: f64,
 }
 
+impl Speed {
+    /// Whether more programs wanted to run than there are processors.
+    pub(super) fn is_of_a_busy_machine(&self) -> bool {
+        let processors = std::thread::available_parallelism().map_or(1, |n| n.get());
+        self.load_average
+            .is_some_and(|load| load > processors as f64)
+    }
+}
+
 /// Times the firmware's detector on pictures of the sets; the error is a sentence.
 pub(super) fn measure(model: &Path, sets: &[MeasuredSet]) -> Result<Speed, String> {
     let options = DetectorOptions {

@@ -20,7 +20,7 @@ fn bbox(place: u32) -> BBox {
 
 /// A set of pictures with two cars each, of which the detector finds one, and one truck that
 /// it takes for a bus.
-fn set(folder: &TempDir, images: usize) -> MeasuredSet {
+pub(crate) fn set(folder: &TempDir, images: usize) -> MeasuredSet {
     let mut dataset = Dataset {
         root: folder.path().to_owned(),
         kind: crate::dataset::DatasetKind::Coco,
@@ -86,7 +86,7 @@ fn set(folder: &TempDir, images: usize) -> MeasuredSet {
     }
 }
 
-fn card() -> ModelCard {
+pub(crate) fn card() -> ModelCard {
     let training = Training {
         data: vec![DataSource {
             name: HOSTILE.into(),

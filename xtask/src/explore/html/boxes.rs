@@ -60,23 +60,13 @@ fn quantiles(report: &Report, name: &str, measure: fn(&ClassReport) -> &Distribu
     table
 }
 
-fn charts(class: &ClassReport) -> [Plot; 3] {
-    let plot = |title: &str, label: &str| {
-        Plot::new(
-            format!("{}: {title}", class.class),
-            Axis::log(label),
-            Axis::linear("boxes"),
-        )
-    };
-    [
-        plot("width and height", "input pixels")
-            .with(Series::histogram("width", &class.width_pixels.histogram))
-            .with(Series::histogram("height", &class.height_pixels.histogram)),
-        plot("area", "square input pixels")
-            .with(Series::histogram("area", &class.area_pixels.histogram)),
-        plot("shape", "width / height")
-            .with(Series::histogram("shape", &class.aspect_ratio.histogram)),
-    ]
+fn charts(class: &ClassReport) -> [Plot; 4] {
+    MEASURES.map(|(name, measure)| {
+        let title = name.split(',').next().unwrap_or(name);
+        let title = format!("{}: {title}", class.class);
+        Plot::new(title, Axis::log(name), Axis::linear("boxes"))
+            .with(Series::histogram(name, &measure(class).histogram))
+    })
 }
 
 /// Where in the picture each class is.
@@ -112,8 +102,8 @@ pub(super) fn crowding(page: &mut Page, report: &Report, album: &Album<'_>) {
         "An image has {} boxes on average, half of the images have up to {}, one in twenty has \
          {} or more, the fullest has {}.",
         number::value(d.mean),
-        number::value(d.p50),
-        number::value(d.p95),
+        number::fixed(d.p50, 0),
+        number::fixed(d.p95, 0),
         number::count(d.max as u64)
     ));
     page.chart(sets::per_image(report));

@@ -32,8 +32,8 @@ pub(super) fn gallery(page: &mut Page, report: &Report, album: &Album<'_>) {
         let pictures: Vec<Picture> = items
             .filter_map(|(item, place)| {
                 let (crop, path) = place.as_ref()?;
-                let [width, height] = item.size.map(|side| number::value(side.into()));
-                let caption = format!("{}, {width}×{height}", item.group);
+                let [width, height] = item.size.map(|side| number::fixed(side.into(), 0));
+                let caption = format!("{} {width}×{height}", item.group);
                 let picture = Picture::embedded(&crop.bytes, crop.width, crop.height, caption);
                 Some(picture.with_link(Link::file(path)))
             })
@@ -58,7 +58,7 @@ pub(super) fn faults(page: &mut Page, report: &Report, album: &Album<'_>) {
         None => page.paragraph("No detector looked at the pictures (--no-model)."),
     };
     page.paragraph(COLOURS);
-    let mut shown = vec!["duplicate", "outside"];
+    let mut shown = vec!["duplicate", "two-classes", "outside"];
     if with_model {
         shown.splice(0..0, ["unlabelled", "missed", "confused"]);
         shown.push("not-labelled");
@@ -91,6 +91,11 @@ pub(super) fn findings(page: &mut Page, report: &Report, album: &Album<'_>, ids:
         let heading = format!("{}: {}", finding.title, number::count(finding.count));
         page.subsection_with_id(&format!("finding-{}", finding.id), &heading);
         page.paragraph(finding.meaning);
+        if !finding.by_class.is_empty() {
+            let counts = finding.by_class.iter();
+            let counts = counts.map(|(class, count)| format!("{class} {}", number::count(*count)));
+            page.paragraph(&counts.collect::<Vec<_>>().join(", "));
+        }
         let pictures: Vec<Picture> = finding
             .examples
             .iter()

@@ -67,9 +67,9 @@ fn per_class(report: &Report) -> Table {
     let mut table = Table::new([
         "class",
         "mean best IoU, the network's",
-        "suggested",
+        "mean best IoU, suggested",
         "no anchor over 0.5, the network's",
-        "suggested",
+        "no anchor over 0.5, suggested",
     ]);
     for class in report.with_presence(Presence::Present) {
         let ClassReport {

@@ -15,7 +15,7 @@ const GROUPS_MAX: usize = 200;
 const FILLED: f64 = 0.8;
 
 /// Width of a character of the axis' texts.
-const CHARACTER: f64 = 7.0;
+const CHARACTER: f64 = 6.5;
 
 /// Draws the bars and returns what the legend says.
 pub(super) fn draw(m: &mut Markup, bars: &Bars) -> Vec<String> {
@@ -45,7 +45,7 @@ pub(super) fn draw(m: &mut Markup, bars: &Bars) -> Vec<String> {
             let first = LEFT + (1.0 - FILLED) / 2.0 * group_width + index as f64 * width;
             for (group, height) in heights.iter().take(groups).enumerate() {
                 let x = first + group as f64 * group_width;
-                let title = format!("{}, {name}: {}", bars.groups[group], number::value(*height));
+                let title = format!("{}, {name}: {}", bars.groups[group], number::plain(*height));
                 bar(m, &class, &scale, (x, width), *height, &title);
             }
         }

@@ -13,7 +13,7 @@ const CELLS_MAX: usize = 256;
 const HEIGHT_MAX: f64 = 600.0;
 
 /// Width of a character of a name.
-const CHARACTER: f64 = 7.0;
+const CHARACTER: f64 = 6.5;
 
 /// Room below the cells: the columns' names, the label, the scale.
 const BELOW: f64 = 76.0;
@@ -138,7 +138,7 @@ impl Grid {
                 ("y", &y),
                 ("text-anchor", "middle"),
             ];
-            m.leaf("text", &attributes, &number::value(value));
+            m.leaf("text", &attributes, &number::plain(value));
         }
     }
 
@@ -192,12 +192,12 @@ fn scale(m: &mut Markup, y: f64, (min, max): (f64, f64), label: &str) {
         ];
         m.void("rect", &attributes);
     }
-    text(m, (first - 6.0, y + 11.0), "end", &number::value(min));
+    text(m, (first - 6.0, y + 11.0), "end", &number::plain(min));
     let last = first + f64::from(SHADES) * SIDE + 6.0;
     text(
         m,
         (last, y + 11.0),
         "start",
-        &format!("{} {label}", number::value(max)),
+        &format!("{} {label}", number::plain(max)),
     );
 }

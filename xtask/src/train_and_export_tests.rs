@@ -17,10 +17,16 @@ fn parse(words: &str) -> Result<TrainAndExportArgs, clap::Error> {
     Cli::try_parse_from(words).map(|cli| cli.args)
 }
 
+/// Makes the folder look like a data set; nobody looks closer before the training.
+fn looks_like_a_set(folder: &Path) {
+    std::fs::create_dir(folder.join("images")).unwrap();
+    std::fs::write(folder.join("annotations.json"), "{}").unwrap();
+}
+
 #[test]
 fn options_become_a_job() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir(folder.path().join("images")).unwrap();
+    looks_like_a_set(folder.path());
     let data = folder.path().to_str().unwrap();
     let args = parse(&format!(
         "--data {data} --data {data} --out models/a --input 128x1024 --device cuda:2 \
@@ -42,7 +48,7 @@ fn options_become_a_job() {
 #[test]
 fn options_go_before_the_recipe_file() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir(folder.path().join("images")).unwrap();
+    looks_like_a_set(folder.path());
     let recipe = folder.path().join("r.toml");
     std::fs::write(&recipe, "[loss]\ngamma = 1.0\n[schedule]\nbatch = 4\n").unwrap();
     let (data, file) = (folder.path().to_str().unwrap(), recipe.to_str().unwrap());
@@ -58,7 +64,7 @@ fn bad_options_are_refused_before_the_download() {
     let empty = folder.path().to_str().unwrap();
     let job = |words: &str| job(&parse(words).unwrap(), Path::new("/t"), String::new());
     assert!(job(&format!("--data {empty} --out a")).is_err());
-    std::fs::create_dir(folder.path().join("images")).unwrap();
+    looks_like_a_set(folder.path());
     assert!(job(&format!("--data {empty} --out a")).is_ok());
     assert!(job(&format!("--data {empty} --out /")).is_err());
     assert!(job(&format!("--data {empty} --out a --input 100x100")).is_err());

@@ -354,7 +354,7 @@ fn what_cannot_work_is_said_in_a_sentence() {
     assert!(missing.contains("no such folder"), "{missing}");
     std::fs::create_dir(&data).unwrap();
     let empty = message(&args(&data, &out));
-    assert!(empty.contains("no annotations"), "{empty}");
+    assert!(empty.contains("no data set"), "{empty}");
     std::fs::remove_dir(&data).unwrap();
     render(&data, 2, 160, 96);
     let wrong_input = ExploreArgs {

@@ -182,7 +182,7 @@ fn without_a_label_there_is_nothing_to_measure() {
     assert!(matches!(error, EvaluateError::NoObjects(_)), "{error}");
     let empty = tempfile::tempdir().unwrap();
     let error = load_all(&[empty.path().to_owned()], None, None).unwrap_err();
-    assert!(error.to_string().contains("no annotations"), "{error}");
+    assert!(error.to_string().contains("no data set"), "{error}");
     let error = load_all(&[empty.path().join("nowhere")], None, None).unwrap_err();
     assert!(error.to_string().contains("no such folder"), "{error}");
 }

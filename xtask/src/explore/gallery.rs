@@ -51,7 +51,7 @@ pub(super) fn choose(
 }
 
 /// At most `count` of the values, from the first to the last.
-fn spread<'a, T>(values: &'a [T], count: usize) -> impl Iterator<Item = &'a T> {
+fn spread<T>(values: &[T], count: usize) -> impl Iterator<Item = &T> {
     let count = count.min(values.len());
     let last = values.len().saturating_sub(1);
     (0..count).filter_map(move |i| {

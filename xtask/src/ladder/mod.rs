@@ -173,16 +173,16 @@ impl Ladder<'_> {
                 None => self.train(rung, &job)?,
             };
             outcome.stands_on = best.map(|(name, _)| name.to_owned());
-            outcome.helps = best.is_none_or(|(_, map)| outcome.map > map);
+            outcome.helps = best.is_none_or(|(_, map)| outcome.figures.map > map);
             println!(
                 "{}: mAP {:.4}, mAP@0.5 {:.4}{}",
                 rung.name,
-                outcome.map,
-                outcome.map50,
+                outcome.figures.map,
+                outcome.figures.map50,
                 if outcome.helps { "" } else { ", not kept" }
             );
             if outcome.helps {
-                best = Some((rung.name, outcome.map));
+                best = Some((rung.name, outcome.figures.map));
                 standing = setting;
             }
             self.keep(&outcome)?;
@@ -240,7 +240,6 @@ impl Ladder<'_> {
         let log = job.work.join(EVENT_LOG);
         let logged = outcome::read_log(&log).map_err(|e| file(&log, &e))?;
         let figures = logged.figures.ok_or(LadderError::NotMeasured(rung.name))?;
-        let (map, map50, ap50, map_by_size) = figures;
         let recipe = &job.recipe.network;
         // Fitted anchors are as many as the default ones, which is all that counts here.
         let anchors = recipe
@@ -253,10 +252,7 @@ impl Ladder<'_> {
             rung: rung.name.into(),
             change: rung.change.into(),
             stands_on: None,
-            map,
-            map50,
-            ap50,
-            map_by_size,
+            figures,
             parameters: network.parameters(),
             macs_millions: network.macs() as f64 / 1e6,
             images: logged.steps * u64::from(job.recipe.schedule.batch),

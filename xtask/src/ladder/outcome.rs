@@ -18,14 +18,9 @@ pub struct Outcome {
     pub change: String,
     /// Name of the rung that it stands on; `None` for the bottom.
     pub stands_on: Option<String>,
-    /// Mean average precision over IoU 0.5 to 0.95, all validation sets together.
-    pub map: f64,
-    /// The same at IoU 0.5.
-    pub map50: f64,
-    /// Average precision at IoU 0.5 of each class that occurs.
-    pub ap50: BTreeMap<String, f64>,
-    /// mAP of small, medium and large objects.
-    pub map_by_size: BTreeMap<String, f64>,
+    /// How good the network is.
+    #[serde(flatten)]
+    pub figures: Figures,
     /// Parameters of the network.
     pub parameters: u64,
     /// Multiply-accumulates of one inference, in millions.
@@ -38,11 +33,24 @@ pub struct Outcome {
     pub helps: bool,
 }
 
+/// How good a network is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Figures {
+    /// Mean average precision over IoU 0.5 to 0.95, all validation sets together.
+    pub map: f64,
+    /// The same at IoU 0.5.
+    pub map50: f64,
+    /// Average precision at IoU 0.5 of each class that occurs.
+    pub ap50: BTreeMap<String, f64>,
+    /// mAP of small, medium and large objects.
+    pub map_by_size: BTreeMap<String, f64>,
+}
+
 /// What the log in `work` says about the training.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Logged {
-    /// Figures on all sets together: mAP, mAP@0.5, by class, by size.
-    pub figures: Option<(f64, f64, BTreeMap<String, f64>, BTreeMap<String, f64>)>,
+    /// Figures on all sets together.
+    pub figures: Option<Figures>,
     /// Steps made.
     pub steps: u64,
     /// Training speed at the end.
@@ -73,7 +81,14 @@ pub fn read_log(path: &Path) -> std::io::Result<Logged> {
                 ap50,
                 map_by_size,
                 ..
-            }) if set == ALL_SETS => logged.figures = Some((map, map50, ap50, map_by_size)),
+            }) if set == ALL_SETS => {
+                logged.figures = Some(Figures {
+                    map,
+                    map50,
+                    ap50,
+                    map_by_size,
+                });
+            }
             _ => {}
         }
     }
@@ -106,8 +121,9 @@ mod tests {
             + &evaluated("a", 0.3, None)
             + &evaluated(ALL_SETS, 0.2, None);
         std::fs::write(&path, text).unwrap();
-        let (map, map50, ap50, _) = read_log(&path).unwrap().figures.unwrap();
-        assert_eq!((map, map50, ap50["car"]), (0.2, 0.4, 0.5));
+        let figures = read_log(&path).unwrap().figures.unwrap();
+        assert_eq!((figures.map, figures.map50), (0.2, 0.4));
+        assert_eq!(figures.ap50["car"], 0.5);
         std::fs::write(&path, "").unwrap();
         assert_eq!(read_log(&path).unwrap(), Logged::default());
     }

@@ -19,7 +19,7 @@ pub fn markdown(outcomes: &[Outcome]) -> String {
         "| rung | change | stands on | mAP | mAP@0.5 | small | medium | large | parameters, M | MACs, M | images/s | images seen | kept |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
     );
     for o in outcomes {
-        let size = |name: &str| number(o.map_by_size.get(name).copied());
+        let size = |name: &str| number(o.figures.map_by_size.get(name).copied());
         // Writing to a string cannot fail.
         let _ = writeln!(
             text,
@@ -27,8 +27,8 @@ pub fn markdown(outcomes: &[Outcome]) -> String {
             o.rung,
             o.change,
             o.stands_on.as_deref().unwrap_or("-"),
-            o.map,
-            o.map50,
+            o.figures.map,
+            o.figures.map50,
             size("small"),
             size("medium"),
             size("large"),
@@ -48,7 +48,11 @@ pub fn markdown(outcomes: &[Outcome]) -> String {
     for o in outcomes {
         let _ = write!(text, "\n| {} |", o.rung);
         for class in ObjectClass::ALL {
-            let _ = write!(text, " {} |", number(o.ap50.get(class.name()).copied()));
+            let _ = write!(
+                text,
+                " {} |",
+                number(o.figures.ap50.get(class.name()).copied())
+            );
         }
     }
     let _ = write!(
@@ -80,8 +84,8 @@ pub fn write_page(
         y: Axis::linear("average precision"),
         groups: outcomes.iter().map(|o| o.rung.clone()).collect(),
         series: vec![
-            ("mAP".into(), bars(|o| o.map)),
-            ("mAP@0.5".into(), bars(|o| o.map50)),
+            ("mAP".into(), bars(|o| o.figures.map)),
+            ("mAP@0.5".into(), bars(|o| o.figures.map50)),
         ],
     });
     page.section("rungs", "Rungs");
@@ -108,14 +112,18 @@ fn rungs_table(outcomes: &[Outcome]) -> Table {
         "kept",
     ]);
     for o in outcomes {
-        let size =
-            |name: &str| Cell::fixed(o.map_by_size.get(name).copied().unwrap_or(f64::NAN), 3);
+        let size = |name: &str| {
+            Cell::fixed(
+                o.figures.map_by_size.get(name).copied().unwrap_or(f64::NAN),
+                3,
+            )
+        };
         table.row([
             Cell::text(&o.rung),
             Cell::text(&o.change),
             Cell::text(o.stands_on.as_deref().unwrap_or("-")),
-            Cell::fixed(o.map, 4),
-            Cell::fixed(o.map50, 4),
+            Cell::fixed(o.figures.map, 4),
+            Cell::fixed(o.figures.map50, 4),
             size("small"),
             size("medium"),
             size("large"),
@@ -133,7 +141,13 @@ fn classes_table(outcomes: &[Outcome]) -> Table {
     let names = ObjectClass::ALL.map(|class| class.name().to_owned());
     let mut table = Table::new(std::iter::once("rung".to_owned()).chain(names));
     for o in outcomes {
-        let value = |class: ObjectClass| o.ap50.get(class.name()).copied().unwrap_or(f64::NAN);
+        let value = |class: ObjectClass| {
+            o.figures
+                .ap50
+                .get(class.name())
+                .copied()
+                .unwrap_or(f64::NAN)
+        };
         let cells = ObjectClass::ALL.map(|class| Cell::fixed(value(class), 3));
         table.row(std::iter::once(Cell::text(&o.rung)).chain(cells));
     }
@@ -147,6 +161,7 @@ fn number(value: Option<f64>) -> String {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use super::super::outcome::Figures;
     use super::*;
     use std::collections::BTreeMap;
 
@@ -155,10 +170,12 @@ mod tests {
             rung: rung.into(),
             change: "a | b".into(),
             stands_on: None,
-            map,
-            map50: 2.0 * map,
-            ap50: BTreeMap::from([("bus".into(), 0.25)]),
-            map_by_size: BTreeMap::from([("small".into(), 0.125)]),
+            figures: Figures {
+                map,
+                map50: 2.0 * map,
+                ap50: BTreeMap::from([("bus".into(), 0.25)]),
+                map_by_size: BTreeMap::from([("small".into(), 0.125)]),
+            },
             parameters: 2_500_000,
             macs_millions: 486.5,
             images: 1234,

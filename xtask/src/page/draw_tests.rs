@@ -1,4 +1,5 @@
 #![allow(clippy::unwrap_used)]
+#![allow(clippy::panic)]
 use super::*;
 use crate::page::chart::{Bars, Form, HeatMap, Plot, Series};
 use crate::page::check::check_balanced;

@@ -133,7 +133,7 @@ mod tests {
         assert_eq!(count(u64::MAX).chars().count(), 26);
         assert_eq!(value(0.0), "0");
         assert_eq!(value(0.12345), "0.123");
-        assert_eq!(value(-3.14159), "\u{2212}3.14");
+        assert_eq!(value(-7.28159), "\u{2212}7.28");
         assert_eq!(value(56.78), "56.8");
         assert_eq!(value(123_456.7), "123\u{202F}457");
         assert_eq!(value(1.5e-7), "1.5e-7");

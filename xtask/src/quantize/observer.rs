@@ -74,7 +74,7 @@ fn role(network: &Network, name: &str) -> Role {
         Role::Scores
     } else if outputs(boxes).any(|output| output == name) {
         Role::Boxes
-    } else if outputs(scores).chain(outputs(boxes)).any(|o| reads(o)) {
+    } else if outputs(scores).chain(outputs(boxes)).any(reads) {
         Role::HeadInput
     } else {
         Role::Hidden

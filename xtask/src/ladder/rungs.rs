@@ -150,6 +150,9 @@ fn plain_ssd(r: &mut Recipe) {
     r.evaluation.times = 0;
 }
 
+/// Rungs are short, so their warm-up is, too.
+const WARM_UP_STEPS: u32 = 40;
+
 /// What a rung is trained with.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Setting {
@@ -164,6 +167,7 @@ impl Setting {
     pub fn bottom(data: &[PathBuf], batch: u32, images_max: u32) -> Self {
         let mut recipe = Recipe::default();
         recipe.schedule.batch = batch;
+        recipe.schedule.warm_up_steps = WARM_UP_STEPS;
         recipe.evaluation.images_max = images_max;
         Self {
             recipe,

@@ -9,15 +9,21 @@ use lookout::frame::PixelFormat;
 use lookout::int8::kernel::available;
 use lookout::model::VerifiedModel;
 use lookout::pixels::Picture;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+fn named(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("models")
+        .join(name)
+}
 
 fn model() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("models/road-288x512")
+    named("road-288x512")
 }
 
 /// Truth and detections of some frames of the demo drive.
-fn demo(frames: impl Iterator<Item = u32>) -> Vec<(Vec<DriveBox>, Vec<Detection>)> {
-    let mut detector = Detector::load(&model(), &DetectorOptions::default()).unwrap();
+fn demo(model: &Path, frames: impl Iterator<Item = u32>) -> Vec<(Vec<DriveBox>, Vec<Detection>)> {
+    let mut detector = Detector::load(model, &DetectorOptions::default()).unwrap();
     let config = DriveConfig::default();
     let (width, height) = (config.width, config.height);
     let mut drive = Drive::new(config).unwrap();
@@ -34,9 +40,9 @@ fn demo(frames: impl Iterator<Item = u32>) -> Vec<(Vec<DriveBox>, Vec<Detection>
         .collect()
 }
 
-#[test]
-fn most_plainly_visible_road_users_of_the_demo_are_found() {
-    let frames = demo((0..150).step_by(15));
+/// How many plainly visible road users the demo shows, and how many of them are found.
+fn plain_and_found(model: &Path) -> (usize, usize, String) {
+    let frames = demo(model, (0..150).step_by(15));
     let mut plain = [0; ObjectClass::COUNT];
     let mut seen = [0; ObjectClass::COUNT];
     for (truth, found) in &frames {
@@ -49,18 +55,30 @@ fn most_plainly_visible_road_users_of_the_demo_are_found() {
             seen[object.class.index()] += usize::from(found.iter().any(|d| hit(&d)));
         }
     }
-    let all: usize = plain.iter().sum();
-    let hits: usize = seen.iter().sum();
+    let by_class = format!("by class {seen:?} of {plain:?}");
+    (plain.iter().sum(), seen.iter().sum(), by_class)
+}
+
+#[test]
+fn most_plainly_visible_road_users_of_the_demo_are_found() {
+    let (all, hits, by_class) = plain_and_found(&model());
     assert!(all >= 30, "the demo shows only {all} plain objects");
-    assert!(
-        2 * hits > all,
-        "{hits} of {all} found; by class {seen:?} of {plain:?}"
-    );
+    assert!(2 * hits > all, "{hits} of {all} found; {by_class}");
+}
+
+#[test]
+fn the_light_model_is_light_and_finds_road_users_too() {
+    let card = |dir: &Path| VerifiedModel::read(dir).unwrap().card;
+    let (full, lite) = (card(&model()), card(&named("road-lite")));
+    assert_eq!(lite.name, "road-lite");
+    assert!(lite.onnx.macs_millions <= 0.35 * full.onnx.macs_millions);
+    let (all, hits, by_class) = plain_and_found(&named("road-lite"));
+    assert!(3 * hits > all, "{hits} of {all} found; {by_class}");
 }
 
 #[test]
 fn few_detections_of_the_demo_show_nothing() {
-    let frames = demo((7..150).step_by(30));
+    let frames = demo(&model(), (7..150).step_by(30));
     let (mut detections, mut wrong) = (0, 0);
     for (truth, found) in &frames {
         for d in found {
@@ -77,7 +95,10 @@ fn few_detections_of_the_demo_show_nothing() {
 
 #[test]
 fn the_same_picture_gives_the_same_detections() {
-    assert_eq!(demo(std::iter::once(40)), demo(std::iter::once(40)));
+    assert_eq!(
+        demo(&model(), std::iter::once(40)),
+        demo(&model(), std::iter::once(40))
+    );
 }
 
 /// What the int8 engine computes is what the file says, whichever kernels run, on one thread
@@ -156,8 +177,14 @@ fn thresholds_of_the_card_hold_unless_another_is_given() {
 
 #[test]
 fn the_card_tells_where_the_model_comes_from_and_how_good_it_is() {
-    let card = VerifiedModel::read(&model()).unwrap().card;
-    assert_eq!(card.name, "road-288x512");
+    for name in ["road-288x512", "road-lite"] {
+        tells(name);
+    }
+}
+
+fn tells(name: &str) {
+    let card = VerifiedModel::read(&named(name)).unwrap().card;
+    assert_eq!(card.name, name);
     assert!(card.training.command.contains("train-and-export"));
     assert!(!card.training.data.is_empty());
     assert!(

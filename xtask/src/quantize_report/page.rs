@@ -40,7 +40,8 @@ pub(super) fn page(report: &QuantizeReport) -> String {
          channel, of the output when the layer alone is in integers, and when all before it \
          are, too. Errors of class logits and box codes (root of the mean square, where a score \
          is 0.01 or more) when the layer alone is in integers, and its share of the squared \
-         errors of all layers.\n\n\
+         errors of all layers. A bias that was corrected makes up for the layers before it, \
+         so that its layer alone looks worse than it is.\n\n\
          | layer | kind | range | clipped % | weights | worst channel | alone | accumulated | logits | boxes | share % |\n\
          |---|---|---|---|---|---|---|---|---|---|---|\n",
     );
@@ -106,6 +107,11 @@ pub(super) fn summary(report: &QuantizeReport) -> String {
 }
 
 fn sensitive(report: &QuantizeReport, text: &mut String) {
+    let measured = |layer: &LayerReport| layer.logit_error.is_some();
+    if !report.layers.iter().any(measured) {
+        text.push_str("What single layers do to the outputs was not measured.\n");
+        return;
+    }
     let shares = shares(&report.layers);
     let mut layers: Vec<(f64, &str)> = shares
         .into_iter()

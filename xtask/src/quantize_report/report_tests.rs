@@ -144,4 +144,10 @@ fn the_worst_layers_are_those_that_the_outputs_feel() {
         "{text}"
     );
     assert!(text.contains("block3.depthwise (10.0 dB)"), "{text}");
+    let mut unmeasured = report;
+    for layer in &mut unmeasured.layers {
+        (layer.logit_error, layer.box_error) = (None, None);
+    }
+    let text = page::summary(&unmeasured);
+    assert!(text.contains("not measured") && !text.contains("No layer is sensitive"));
 }

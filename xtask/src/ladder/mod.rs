@@ -33,7 +33,8 @@ const RENDERED_SIZE: (u32, u32) = (768, 432);
 #[derive(clap::Args, Clone, Debug)]
 #[command(
     after_help = "Example:\n  cargo xtask ladder --data data/city --minutes-per-rung 20 --out target/ladder\n\n\
-Each rung is one change on the last one that helped: same seed, same budget, from the start. \
+Each rung is one change on the last: same seed, same budget, from the start. Behind the detector \
+of this project come further ideas, each of which stays only if it raises mAP. \
 The table grows as the rungs finish; started again, the command goes on with the rung that was \
 cut off."
 )]
@@ -163,7 +164,7 @@ pub fn run(args: &LadderArgs) -> Result<(), LadderError> {
 impl Ladder<'_> {
     fn climb(&mut self, bottom: Setting) -> Result<(), LadderError> {
         let mut standing = bottom;
-        let mut best: Option<(&'static str, f64)> = None;
+        let mut below: Option<(&'static str, f64)> = None;
         let count = self.args.rungs.unwrap_or(RUNGS.len()).min(RUNGS.len());
         for rung in &RUNGS[..count] {
             let setting = standing.with(rung, &self.rendered(), &self.teacher);
@@ -172,17 +173,19 @@ impl Ladder<'_> {
                 Some(outcome) => outcome,
                 None => self.train(rung, &job)?,
             };
-            outcome.stands_on = best.map(|(name, _)| name.to_owned());
-            outcome.helps = best.is_none_or(|(_, map)| outcome.figures.map > map);
+            outcome.stands_on = below.map(|(name, _)| name.to_owned());
+            outcome.gain = below.map_or(0.0, |(_, map)| outcome.figures.map - map);
+            outcome.kept = !rung.optional || outcome.gain > 0.0;
             println!(
-                "{}: mAP {:.4}, mAP@0.5 {:.4}{}",
+                "{}: mAP {:.4} ({:+.4}), mAP@0.5 {:.4}{}",
                 rung.name,
                 outcome.figures.map,
+                outcome.gain,
                 outcome.figures.map50,
-                if outcome.helps { "" } else { ", not kept" }
+                if outcome.kept { "" } else { ", not kept" }
             );
-            if outcome.helps {
-                best = Some((rung.name, outcome.figures.map));
+            if outcome.kept {
+                below = Some((rung.name, outcome.figures.map));
                 standing = setting;
             }
             self.keep(&outcome)?;
@@ -257,7 +260,8 @@ impl Ladder<'_> {
             macs_millions: network.macs() as f64 / 1e6,
             images: logged.steps * u64::from(job.recipe.schedule.batch),
             images_per_s: logged.images_per_s,
-            helps: true,
+            gain: 0.0,
+            kept: true,
         })
     }
 

@@ -29,8 +29,10 @@ pub struct Outcome {
     pub images: u64,
     /// Training speed.
     pub images_per_s: f64,
+    /// mAP against that of the rung that it stands on.
+    pub gain: f64,
     /// Whether the next rungs stand on it.
-    pub helps: bool,
+    pub kept: bool,
 }
 
 /// How good a network is.

@@ -14,6 +14,8 @@ pub struct Rung {
     pub change: &'static str,
     /// Changes the recipe of the rung that it stands on.
     pub apply: fn(&mut Recipe),
+    /// The next rungs stand on it only if it raises mAP; others they stand on in any case.
+    pub optional: bool,
     /// Adds rendered drives to the data.
     pub rendered: bool,
     /// Uses the teacher's detections as labels.
@@ -25,12 +27,21 @@ const fn rung(name: &'static str, change: &'static str, apply: fn(&mut Recipe)) 
         name,
         change,
         apply,
+        optional: false,
         rendered: false,
         taught: false,
     }
 }
 
-/// All rungs, in their order. Each stands on the last one that helped; the first is the bottom.
+const fn option(name: &'static str, change: &'static str, apply: fn(&mut Recipe)) -> Rung {
+    Rung {
+        optional: true,
+        ..rung(name, change, apply)
+    }
+}
+
+/// All rungs, in their order; the first is the bottom. The first ten are the way from SSD to the
+/// detector of this project. Each of the others is one more idea, which stays only if it helps.
 pub const RUNGS: [Rung; 21] = [
     rung(
         "ssd",
@@ -79,28 +90,28 @@ pub const RUNGS: [Rung; 21] = [
     rung("adaptive", "adaptive assignment (ATSS)", |r| {
         r.loss.assignment = Assignment::Adaptive;
     }),
-    rung("weights-frequency", "class weights by frequency", |r| {
+    option("weights-frequency", "class weights by frequency", |r| {
         r.loss.class_weights = ClassWeights::Frequency;
     }),
-    rung(
+    option(
         "weights-effective",
         "class weights by effective number",
         |r| {
             r.loss.class_weights = ClassWeights::EffectiveNumber;
         },
     ),
-    rung("gamma-1", "gamma 1", |r| r.loss.gamma = 1.0),
-    rung("gamma-3", "gamma 3", |r| r.loss.gamma = 3.0),
-    rung("finer", "a finer level, stride 4", |r| {
+    option("gamma-1", "gamma 1", |r| r.loss.gamma = 1.0),
+    option("gamma-3", "gamma 3", |r| r.loss.gamma = 3.0),
+    option("finer", "a finer level, stride 4", |r| {
         r.network.stride_min = 4
     }),
-    rung("coarser", "a coarser level, stride 64", |r| {
+    option("coarser", "a coarser level, stride 64", |r| {
         r.network.stride_max = 64
     }),
-    rung("quality", "quality focal loss on the anchors", |r| {
+    option("quality", "quality focal loss on the anchors", |r| {
         r.loss.class = ClassLoss::QualityFocal;
     }),
-    rung(
+    option(
         "points",
         "points without anchors, dynamic assignment, quality focal loss",
         |r| {
@@ -109,7 +120,7 @@ pub const RUNGS: [Rung; 21] = [
             r.loss.class = ClassLoss::QualityFocal;
         },
     ),
-    rung("mosaic", "mosaics, and rare objects pasted", |r| {
+    option("mosaic", "mosaics, and rare objects pasted", |r| {
         r.augmentation.mosaic_share = 0.3;
         r.augmentation.paste_share = 0.3;
     }),

@@ -45,6 +45,21 @@ impl QuantizedOutput<'_> {
         steps as f32 * self.scheme.scale
     }
 
+    /// The lowest byte, its flip undone, that stands for at least `number`; [`NO_BYTE`] where
+    /// none does. Numbers rise with their bytes, so half of the bytes is left at each look.
+    fn lowest(&self, number: f32) -> u16 {
+        let (mut low, mut high) = (0, NO_BYTE);
+        while low < high {
+            let middle = (low + high) / 2;
+            if self.number(middle as u8 ^ self.flip) >= number {
+                high = middle;
+            } else {
+                low = middle + 1;
+            }
+        }
+        low
+    }
+
     /// The bytes of a cell.
     fn cell(&self, row: usize, column: usize, numbers: usize) -> &[u8] {
         &self.data[row * self.row_bytes + column * self.pixel_bytes..][..numbers]
@@ -139,10 +154,7 @@ impl BoxDecoder {
     ) {
         let (scores, boxes) = (&output.scores, &output.boxes);
         // Beyond the largest byte where a class cannot reach its threshold.
-        let byte_min = self.logit_min.map(|logit_min| {
-            let passes = |byte: &u8| scores.number(byte ^ scores.flip) >= logit_min;
-            (0..=u8::MAX).find(passes).map_or(NO_BYTE, u16::from)
-        });
+        let byte_min = self.logit_min.map(|logit_min| scores.lowest(logit_min));
         let lowest = byte_min.into_iter().fold(NO_BYTE, u16::min);
         if lowest == NO_BYTE {
             return;
@@ -295,6 +307,29 @@ mod tests {
         let mut classes: Vec<ObjectClass> = out.iter().map(|found| found.class).collect();
         classes.sort();
         classes
+    }
+
+    #[test]
+    fn the_lowest_byte_is_the_first_that_reaches_the_number() {
+        for (scale, zero_point, flip) in [(0.0625, 128, 0), (0.1, 3, 0x80), (7.5, 250, 0)] {
+            let output = QuantizedOutput {
+                data: &[],
+                pixel_bytes: 1,
+                row_bytes: 1,
+                flip,
+                scheme: Scheme { scale, zero_point },
+            };
+            let steps = (-400..400).map(|i| i as f32 * 0.03 * scale * 10.0);
+            for number in steps.chain([f32::NAN, f32::INFINITY, f32::NEG_INFINITY]) {
+                let reaches = |byte: &u8| output.number(byte ^ flip) >= number;
+                let first = (0..=u8::MAX).find(reaches).map_or(NO_BYTE, u16::from);
+                assert_eq!(
+                    output.lowest(number),
+                    first,
+                    "{number} of {scale}, {zero_point}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -72,6 +72,21 @@ impl BBox {
         )
     }
 
+    /// The part inside `other`; inverted where they share nothing.
+    pub fn part_in(&self, other: &Self) -> Self {
+        Self::new(
+            self.x0.max(other.x0),
+            self.y0.max(other.y0),
+            self.x1.min(other.x1),
+            self.y1.min(other.y1),
+        )
+    }
+
+    /// The box in a picture that is `x` times as wide and `y` times as high.
+    pub fn scale(&self, x: f32, y: f32) -> Self {
+        Self::new(self.x0 * x, self.y0 * y, self.x1 * x, self.y1 * y)
+    }
+
     /// Whether all four numbers are finite and the box has an area.
     pub fn is_valid(&self) -> bool {
         [self.x0, self.y0, self.x1, self.y1]
@@ -93,5 +108,16 @@ mod tests {
         assert_eq!(a.iou(&BBox::new(2.0, 0.0, 3.0, 2.0)), 0.0);
         assert_eq!(BBox::default().iou(&BBox::default()), 0.0);
         assert!(!BBox::new(f32::NAN, 0.0, 1.0, 1.0).is_valid());
+    }
+
+    #[test]
+    fn parts_and_scaled_boxes() {
+        let a = BBox::new(1.0, 2.0, 5.0, 6.0);
+        assert_eq!(
+            a.part_in(&BBox::new(3.0, 0.0, 9.0, 4.0)),
+            BBox::new(3.0, 2.0, 5.0, 4.0)
+        );
+        assert!(!a.part_in(&BBox::new(6.0, 0.0, 9.0, 4.0)).is_valid());
+        assert_eq!(a.scale(2.0, 0.5), BBox::new(2.0, 1.0, 10.0, 3.0));
     }
 }

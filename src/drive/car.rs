@@ -386,7 +386,7 @@ fn wheels(p: &mut Painter, s: &Shape, rim: Rgb) {
             let mut arch = [Vec3::default(); 10];
             for (i, a) in arch.iter_mut().enumerate() {
                 let angle = (i as f32 - 0.4) * (std::f32::consts::PI / 8.2);
-                let (s2, c2) = (super::vector::sin(angle), super::vector::cos(angle));
+                let (s2, c2) = (super::placement::sin(angle), super::placement::cos(angle));
                 *a = v3(side * (w + 0.002), r + s2 * (r + 0.07), z + c2 * (r + 0.07));
             }
             p.badge(&arch, [0.03, 0.03, 0.03], Material::Matte, v3(0.0, 0.5, z));

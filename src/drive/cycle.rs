@@ -2,8 +2,9 @@
 
 use super::light::{Material, Rgb};
 use super::painter::{Painter, Sides};
+use super::placement::{cos, sin};
 use super::random::Random;
-use super::vector::{Vec3, cos, sin, v3};
+use super::vector::{Vec3, v3};
 
 const BLACK: Rgb = [0.06, 0.06, 0.065];
 const CHROME: Rgb = [0.66, 0.68, 0.70];

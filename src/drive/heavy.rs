@@ -134,8 +134,8 @@ fn load(p: &mut Painter, z0: f32, z1: f32, w: f32, top: f32, random: &mut Random
                 for (i, o) in out.iter_mut().enumerate() {
                     let a = (i as f32 + 0.5) * (std::f32::consts::TAU / n as f32);
                     *o = v3(
-                        w * 0.94 * super::vector::cos(a),
-                        y + r * super::vector::sin(a),
+                        w * 0.94 * super::placement::cos(a),
+                        y + r * super::placement::sin(a),
                         z,
                     );
                 }
@@ -475,7 +475,7 @@ pub(super) fn bus(p: &mut Painter, variant: u64, braking: bool, eye_ahead: bool)
             let mut arch = [Vec3::default(); 10];
             for (i, q) in arch.iter_mut().enumerate() {
                 let angle = i as f32 * (std::f32::consts::PI / 9.0);
-                let (s, k) = (super::vector::sin(angle), super::vector::cos(angle));
+                let (s, k) = (super::placement::sin(angle), super::placement::cos(angle));
                 *q = v3(x * (w + 0.004), 0.36 + 0.6 * s, z + 0.6 * k);
             }
             p.badge(&arch, [0.03, 0.03, 0.03], Material::Matte, c);

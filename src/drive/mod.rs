@@ -12,6 +12,7 @@ mod lens;
 mod light;
 mod painter;
 mod person;
+mod placement;
 mod random;
 mod raster;
 mod scenery;
@@ -19,7 +20,7 @@ mod shapes;
 mod street;
 mod thing;
 mod traffic;
-mod vector;
+pub mod vector;
 
 pub use light::Light;
 
@@ -28,12 +29,12 @@ use crate::geometry::BBox;
 use lens::Lens;
 use light::Lighting;
 use painter::{Camera, Painter};
+use placement::sin;
 use random::Random;
 use raster::{BAND_ROWS, Band, Tally};
 use street::Street;
 use thing::Actor;
 use traffic::Traffic;
-use vector::sin;
 
 /// What to render.
 #[derive(Clone, Debug, PartialEq)]

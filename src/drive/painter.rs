@@ -1,8 +1,9 @@
 //! Turns shapes in metres into shaded triangles in the picture.
 
 use super::light::{Lighting, Material, Rgb, mix};
+use super::placement::Placement;
 use super::raster::{Corner, ID_SCENE, Mode, Triangle};
-use super::vector::{Placement, Vec3, v3};
+use super::vector::{Vec3, v3};
 
 /// Nothing nearer to the eye than this is drawn.
 const NEAR_M: f32 = 0.35;

@@ -3,8 +3,9 @@
 use super::cycle::Grip;
 use super::light::{Material, Rgb};
 use super::painter::Painter;
+use super::placement::{cos, sin};
 use super::random::Random;
-use super::vector::{Vec3, cos, sin, v3};
+use super::vector::{Vec3, v3};
 
 /// Clothes and stature of one person.
 struct Look {

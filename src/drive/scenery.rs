@@ -3,9 +3,10 @@
 use super::car::pane;
 use super::light::{Material, Rgb};
 use super::painter::{Painter, Sides};
+use super::placement::{Placement, cos, sin};
 use super::random::Random;
 use super::raster::ID_SCENE;
-use super::vector::{Placement, Vec3, cos, sin, v3};
+use super::vector::{Vec3, v3};
 
 const WALLS: [Rgb; 10] = [
     [0.72, 0.62, 0.50],

@@ -2,7 +2,8 @@
 
 use super::light::{Material, Rgb};
 use super::painter::{Painter, Sides};
-use super::vector::{Vec3, cos, sin, v3};
+use super::placement::{cos, sin};
+use super::vector::{Vec3, v3};
 
 impl Painter {
     /// A box between two opposite corners in local metres.

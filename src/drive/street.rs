@@ -2,10 +2,10 @@
 
 use super::light::Rgb;
 use super::painter::Painter;
+use super::placement::Placement;
 use super::random::Random;
 use super::raster::{ID_SCENE, Mode};
 use super::scenery;
-use super::vector::Placement;
 
 /// How far ahead the street is drawn.
 const SIGHT_M: f32 = 150.0;
@@ -83,7 +83,7 @@ impl Street {
 
     /// Bend of the street around `z`, see `Camera::bend`.
     pub fn bend_at(&self, z: f32) -> f32 {
-        self.bend * super::vector::sin(z / 90.0 + self.bend_phase)
+        self.bend * super::placement::sin(z / 90.0 + self.bend_phase)
     }
 
     /// Near edge of the first junction whose far edge is beyond `z`, and its number.

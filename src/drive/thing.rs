@@ -2,8 +2,8 @@
 //! labelled.
 
 use super::painter::{Painter, Reach};
+use super::placement::{Placement, cos, sin};
 use super::raster::ID_OBJECTS;
-use super::vector::{Placement, cos, sin};
 use super::{car, cycle, heavy, person};
 use crate::class::ObjectClass;
 

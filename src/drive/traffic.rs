@@ -2,10 +2,10 @@
 //! of seed and time, so that any frame can be drawn without the ones before it.
 
 use super::painter::Painter;
+use super::placement::sin;
 use super::random::Random;
 use super::street::{JUNCTION_WIDTH_M, KERB_SLOT_M, Street};
 use super::thing::{Actor, Footprint, Kind, SIGHT_M, Scene, Thing, identity};
-use super::vector::sin;
 use std::f32::consts::{FRAC_PI_2, PI};
 
 fn vehicle(random: &mut Random) -> Kind {

@@ -1,18 +1,20 @@
-//! Small 3-D vectors and placements, with transcendental functions from `libm` so that
-//! every CPU computes the same bits.
+//! Small 3-D vectors, for streets that are rendered.
 
 use std::ops::{Add, Mul, Sub};
 
 /// A point or direction: `x` right, `y` up, `z` ahead, in metres.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Vec3 {
+pub struct Vec3 {
+    /// To the right.
     pub x: f32,
+    /// Up.
     pub y: f32,
+    /// Ahead.
     pub z: f32,
 }
 
 /// Shorthand for a [`Vec3`].
-pub(super) const fn v3(x: f32, y: f32, z: f32) -> Vec3 {
+pub const fn v3(x: f32, y: f32, z: f32) -> Vec3 {
     Vec3 { x, y, z }
 }
 
@@ -38,10 +40,12 @@ impl Mul<f32> for Vec3 {
 }
 
 impl Vec3 {
+    /// Product of lengths and of the angle's cosine.
     pub fn dot(self, o: Self) -> f32 {
         self.x * o.x + self.y * o.y + self.z * o.z
     }
 
+    /// At right angles to both, as long as the area between them.
     pub fn cross(self, o: Self) -> Self {
         v3(
             self.y * o.z - self.z * o.y,
@@ -50,6 +54,7 @@ impl Vec3 {
         )
     }
 
+    /// How long it is.
     pub fn length(self) -> f32 {
         self.dot(self).sqrt()
     }
@@ -60,55 +65,18 @@ impl Vec3 {
         if l > 1e-9 { self * (1.0 / l) } else { self }
     }
 
+    /// The point at the share `t` of the way to `o`.
     pub fn lerp(self, o: Self, t: f32) -> Self {
         self + (o - self) * t
     }
-}
 
-pub(super) fn sin(a: f32) -> f32 {
-    libm::sinf(a)
-}
-
-pub(super) fn cos(a: f32) -> f32 {
-    libm::cosf(a)
-}
-
-/// Where a thing stands and how it is turned: an origin and three axes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Placement {
-    pub origin: Vec3,
-    pub right: Vec3,
-    pub up: Vec3,
-    pub ahead: Vec3,
-}
-
-impl Placement {
-    /// At the world's origin, unturned.
-    pub const WORLD: Self = Self {
-        origin: v3(0.0, 0.0, 0.0),
-        right: v3(1.0, 0.0, 0.0),
-        up: v3(0.0, 1.0, 0.0),
-        ahead: v3(0.0, 0.0, 1.0),
-    };
-
-    /// On the ground at `(x, z)`; heading 0 looks along +z, positive turns right. `lean`
-    /// tilts the thing to its right, both in radians.
-    pub fn new(x: f32, z: f32, heading: f32, lean: f32) -> Self {
-        let (s, c) = (sin(heading), cos(heading));
-        let flat_right = v3(c, 0.0, -s);
-        let (ls, lc) = (sin(lean), cos(lean));
-        let up = v3(0.0, lc, 0.0) + flat_right * ls;
-        let right = flat_right * lc - v3(0.0, ls, 0.0);
-        Self {
-            origin: v3(x, 0.0, z),
-            right,
-            up,
-            ahead: v3(s, 0.0, c),
-        }
+    /// The lesser of each coordinate.
+    pub fn min(self, o: Self) -> Self {
+        v3(self.x.min(o.x), self.y.min(o.y), self.z.min(o.z))
     }
 
-    /// A local point in the world.
-    pub fn point(&self, p: Vec3) -> Vec3 {
-        self.origin + self.right * p.x + self.up * p.y + self.ahead * p.z
+    /// The greater of each coordinate.
+    pub fn max(self, o: Self) -> Self {
+        v3(self.x.max(o.x), self.y.max(o.y), self.z.max(o.z))
     }
 }

@@ -22,7 +22,7 @@ use thresholds::ThresholdTable;
 pub use thresholds::share;
 
 /// Detections below this score are not asked for: they cost time and hardly move the figures.
-const SCORE_MIN: f32 = 0.01;
+pub(crate) const SCORE_MIN: f32 = 0.01;
 /// Unreadable pictures named one by one.
 const FAILURES_SHOWN: usize = 5;
 

@@ -7,11 +7,10 @@ use crate::progress::{Progress, Unit};
 use lookout::detection::{DETECTIONS_MAX, Detection};
 use lookout::detector::Detector;
 use lookout::frame::Frame;
-use lookout::geometry::BBox;
 use lookout::pixels::{Decoder, Picture};
 
 /// Only the best detections of an image count.
-const DETECTIONS_PER_IMAGE_MAX: usize = 100;
+pub(crate) const DETECTIONS_PER_IMAGE_MAX: usize = 100;
 /// Images whose detections are held in memory at a time.
 pub(crate) const CHUNK_IMAGES: usize = 64;
 
@@ -91,7 +90,7 @@ where
     Ok(done)
 }
 
-type ImageResult<R> = Result<R, ImageError>;
+pub(crate) type ImageResult<R> = Result<R, ImageError>;
 
 /// Detections of each image of a chunk, in its order.
 fn detect_chunk<W>(
@@ -161,7 +160,7 @@ where
 }
 
 /// Reads one image and shows it.
-fn show_image<R>(
+pub(crate) fn show_image<R>(
     entry: &ImageEntry,
     frame: &mut Frame,
     decoder: &mut Decoder,
@@ -191,9 +190,8 @@ pub(crate) fn in_entry_pixels(
     let scale_x = entry.width as f32 / picture.width() as f32;
     let scale_y = entry.height as f32 / picture.height() as f32;
     let best = found.iter().take(DETECTIONS_PER_IMAGE_MAX);
-    best.map(move |detection| {
-        let BBox { x0, y0, x1, y1 } = detection.bbox;
-        let bbox = BBox::new(x0 * scale_x, y0 * scale_y, x1 * scale_x, y1 * scale_y);
-        Detection { bbox, ..*detection }
+    best.map(move |detection| Detection {
+        bbox: detection.bbox.scale(scale_x, scale_y),
+        ..*detection
     })
 }

@@ -315,12 +315,7 @@ fn job(
     let work = out.join(rung.name);
     TrainJob {
         data: setting.data.clone(),
-        // The same for every rung, whatever it adds to the training.
-        validation: args
-            .data
-            .iter()
-            .filter_map(|d| data_folder(d).ok())
-            .collect(),
+        validation: setting.validation.clone(),
         out: work.clone(),
         input_height: args.input.height,
         input_width: args.input.width,

@@ -171,6 +171,8 @@ pub struct Setting {
     pub recipe: Recipe,
     /// The data sets.
     pub data: Vec<PathBuf>,
+    /// Those that it is measured on, the same for every rung whatever it adds to the training.
+    pub validation: Vec<PathBuf>,
 }
 
 impl Setting {
@@ -183,6 +185,7 @@ impl Setting {
         Self {
             recipe,
             data: data.to_vec(),
+            validation: data.to_vec(),
         }
     }
 

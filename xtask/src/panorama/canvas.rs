@@ -5,8 +5,8 @@ use super::material::{Material, Surface};
 use super::random::grain;
 use super::street::{KERB_M, Street};
 use super::thing::{Part, Scene, Thing};
-use super::vector::{Vec3, v3};
 use super::{RANGE_M, SENSOR_M};
+use lookout::drive::vector::{Vec3, v3};
 
 /// Share of a crown that one looks through.
 const LEAF_GAPS: f32 = 0.45;

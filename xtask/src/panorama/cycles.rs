@@ -3,8 +3,8 @@
 use super::material::{DARK, GLASS, LAMP, METAL, Material, PLATE, TYRE, plain};
 use super::random::{between, pick};
 use super::thing::Scene;
-use super::vector::{Vec3, v3};
 use fastrand::Rng;
+use lookout::drive::vector::{Vec3, v3};
 
 /// Where a rider touches a cycle; `x` of hands and feet is that of the right side.
 #[derive(Clone, Copy, Debug)]

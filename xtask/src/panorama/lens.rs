@@ -1,6 +1,7 @@
 //! Which way each pixel looks.
 
-use super::vector::{Turn, Vec3, v3};
+use super::turn::Turn;
+use lookout::drive::vector::{Vec3, v3};
 use std::f32::consts::{PI, TAU};
 
 /// Elevation of the upper edge, in radians: a lidar with 45 degrees in all, tilted down a

@@ -5,8 +5,8 @@ use super::canvas::{Canvas, Pixel};
 use super::material::{GLASS, Material, Surface};
 use super::random::{between, grain, keyed};
 use super::shadow::Shadows;
-use super::vector::{Vec3, v3};
 use fastrand::Rng;
+use lookout::drive::vector::{Vec3, v3};
 
 /// Distance at which half of a lidar's picture is black, on the scale of the depth channel.
 const DEPTH_KNEE_M: f32 = 2.5;

@@ -25,19 +25,19 @@ mod street;
 mod tests;
 mod thing;
 mod traffic;
-mod vector;
+mod turn;
 mod vehicles;
 
 pub use label::PanoramaBox;
 
 use canvas::Canvas;
 use light::Light;
+use lookout::drive::vector::v3;
 use random::keyed;
 use shadow::Shadows;
 use street::Street;
 use thing::Scene;
 use traffic::Filler;
-use vector::v3;
 
 /// Names of the channels, in the places of red, green and blue.
 pub const CHANNELS: [&str; 3] = ["depth", "ambient", "intensity"];

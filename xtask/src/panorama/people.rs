@@ -4,8 +4,8 @@ use super::cycles::Grip;
 use super::material::{DARK, Material, SKIN, Surface, plain};
 use super::random::{between, pick};
 use super::thing::Scene;
-use super::vector::{Vec3, v3};
 use fastrand::Rng;
+use lookout::drive::vector::{Vec3, v3};
 
 /// Cloth: most of it is bright in infrared, whatever its colour.
 const CLOTHES: [Material; 7] = [

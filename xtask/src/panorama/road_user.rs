@@ -4,10 +4,10 @@ use super::cycles::{bicycle, motorcycle, scooter};
 use super::people::{person, rider};
 use super::thing::Scene;
 use super::traffic::Placed;
-use super::vector::Vec3;
 use super::vehicles::{bus, car, truck};
 use fastrand::Rng;
 use lookout::class::ObjectClass;
+use lookout::drive::vector::Vec3;
 
 /// What can be on the street.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

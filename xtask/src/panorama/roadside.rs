@@ -3,8 +3,8 @@
 use super::random::{between, keyed};
 use super::street::KERB_M;
 use super::traffic::{Filler, slots};
-use super::vector::v3;
 use super::{SENSOR_M, scenery};
+use lookout::drive::vector::v3;
 use std::f32::consts::PI;
 
 impl Filler<'_> {

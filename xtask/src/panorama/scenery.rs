@@ -3,8 +3,8 @@
 use super::material::{BARK, CONCRETE, LEAVES, METAL, Material, PLATE, Surface, plain};
 use super::random::between;
 use super::thing::Scene;
-use super::vector::v3;
 use fastrand::Rng;
+use lookout::drive::vector::v3;
 
 /// A house whose front is at local x = 0 and that goes back from there; z is along the street.
 pub(super) fn house(s: &mut Scene, rng: &mut Rng, width: f32, number: u32) {

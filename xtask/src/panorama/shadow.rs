@@ -2,7 +2,7 @@
 
 use super::material::Surface;
 use super::thing::Scene;
-use super::vector::{Vec3, v3};
+use lookout::drive::vector::{Vec3, v3};
 
 /// Cells on a side.
 const SIDE: usize = 256;

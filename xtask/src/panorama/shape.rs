@@ -1,6 +1,6 @@
 //! The solids that everything is made of, and where a ray meets them.
 
-use super::vector::{Vec3, v3};
+use lookout::drive::vector::{Vec3, v3};
 
 /// Most planes of a hull.
 const PLANES_MAX: usize = 10;

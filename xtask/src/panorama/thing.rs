@@ -2,8 +2,9 @@
 
 use super::material::Material;
 use super::shape::Shape;
-use super::vector::{Turn, Vec3, v3};
+use super::turn::Turn;
 use lookout::class::ObjectClass;
+use lookout::drive::vector::{Vec3, v3};
 
 /// One solid of a thing, in the thing's own axes: x right, y up from the ground, z forward.
 #[derive(Clone, Debug)]

@@ -5,9 +5,9 @@ use super::random::{between, keyed, pick};
 use super::road_user::{Footprint, Kind};
 use super::street::{JUNCTION_HALF_M, KERB_M, Street};
 use super::thing::Scene;
-use super::vector::v3;
 use super::{SENSOR_M, road_user};
 use fastrand::Rng;
+use lookout::drive::vector::v3;
 use std::f32::consts::{FRAC_PI_2, PI, TAU};
 
 /// Nothing farther away along the street is drawn.

@@ -3,8 +3,8 @@
 use super::material::{DARK, GLASS, LAMP, Material, PLATE, RIM, TYRE, plain};
 use super::random::{between, pick};
 use super::thing::Scene;
-use super::vector::v3;
 use fastrand::Rng;
+use lookout::drive::vector::v3;
 
 /// Paints: what they give back of daylight and of the laser's infrared, in which black cars
 /// are often not black.

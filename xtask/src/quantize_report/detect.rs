@@ -2,18 +2,16 @@
 
 use super::QuantizeReportError;
 use crate::dataset::Dataset;
-use crate::evaluate::{Found, evaluate};
+use crate::evaluate::{Found, SCORE_MIN, evaluate};
 use crate::metrics::Evaluator;
 use crate::network::Network;
 use crate::quantize::{Precision, QuantizeError, Twin};
+use crate::training::planes;
 use lookout::class::ObjectClass;
 use lookout::decode::{BoxDecoder, LevelOutput};
 use lookout::letterbox::{Letterbox, Resampler};
 use lookout::model::ModelCard;
 use lookout::pixels::Picture;
-
-/// Detections below this score are not asked for, as in `evaluate`.
-const SCORE_MIN: f32 = 0.01;
 
 /// mAP over all `sets` together.
 pub(super) fn mean_average_precision(
@@ -48,31 +46,12 @@ fn worker(
     let mut resampler = Resampler::new(width, height);
     move |picture, found| {
         let letterbox = Letterbox::new(picture.width(), picture.height(), width, height);
-        let pixels = planes(&mut resampler, picture, &letterbox, [height, width]);
+        let pixels = planes(&mut resampler, picture, &letterbox.view(), (height, width));
         let tensors = twin.run(&pixels, precision).map_err(|e| e.to_string())?;
         let levels = levels(twin.network(), |name| tensors.get(name).map(Vec::as_slice));
         decoder.decode(&levels.map_err(|e| e.to_string())?, &letterbox, found);
         Ok(())
     }
-}
-
-/// The picture on the model's input, `[3, height, width]`.
-fn planes(
-    resampler: &mut Resampler,
-    picture: &Picture<'_>,
-    letterbox: &Letterbox,
-    [height, width]: [u32; 2],
-) -> Vec<u8> {
-    let (plane, width) = ((height * width) as usize, width as usize);
-    let mut pixels = vec![0; 3 * plane];
-    resampler.draw(picture, &letterbox.view(), |y, row| {
-        for (x, pixel) in row.chunks_exact(3).enumerate() {
-            for (channel, value) in pixel.iter().enumerate() {
-                pixels[channel * plane + y * width + x] = *value;
-            }
-        }
-    });
-    pixels
 }
 
 fn levels<'t>(

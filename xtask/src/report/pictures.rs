@@ -55,9 +55,7 @@ pub(super) fn picture(
     let scale_x = image.width() as f32 / entry.width as f32;
     let scale_y = image.height() as f32 / entry.height as f32;
     for (bbox, colour) in boxes(scene, class, threshold) {
-        let BBox { x0, y0, x1, y1 } = bbox;
-        let bbox = BBox::new(x0 * scale_x, y0 * scale_y, x1 * scale_x, y1 * scale_y);
-        outline(&mut image, &bbox, colour);
+        outline(&mut image, &bbox.scale(scale_x, scale_y), colour);
     }
     let (width, height) = image.dimensions();
     let bytes = jpeg(image.as_raw(), width, height, JPEG_QUALITY);

@@ -4,6 +4,7 @@
 //! are those of the camera path.
 
 use super::photometric;
+use super::planes::planes;
 use crate::dataset::{GroundTruth, ImageEntry, RiderBox};
 use crate::recipe::AugmentationRecipe;
 use fastrand::Rng;
@@ -166,31 +167,21 @@ impl Augmenter {
         window: &BBox,
     ) -> Sample {
         let mut sample = Sample {
-            pixels: vec![0; 3 * (self.width * self.height) as usize],
+            pixels: planes(
+                &mut self.resampler,
+                picture,
+                view,
+                (self.height, self.width),
+            ),
             labelled: bits(&entry.labelled),
             ..Sample::default()
         };
-        let (width, plane) = (self.width as usize, sample.pixels.len() / 3);
-        self.resampler.draw(picture, view, |y, row| {
-            for (x, pixel) in row.chunks_exact(3).enumerate() {
-                for (channel, value) in pixel.iter().enumerate() {
-                    sample.pixels[channel * plane + y * width + x] = *value;
-                }
-            }
-        });
         // The file may have another size than the one its boxes were drawn on.
         let sx = picture.width() as f32 / entry.width as f32;
         let sy = picture.height() as f32 / entry.height as f32;
         for object in &entry.objects {
-            let b = object.bbox;
-            let on_picture = BBox::new(b.x0 * sx, b.y0 * sy, b.x1 * sx, b.y1 * sy);
-            let bbox = view.to_input(&on_picture, picture.width() as f32);
-            let seen = BBox::new(
-                bbox.x0.max(window.x0),
-                bbox.y0.max(window.y0),
-                bbox.x1.min(window.x1),
-                bbox.y1.min(window.y1),
-            );
+            let bbox = view.to_input(&object.bbox.scale(sx, sy), picture.width() as f32);
+            let seen = bbox.part_in(window);
             if seen.is_valid() {
                 let visible = seen.area() / bbox.area();
                 self.place(object, seen, visible, rider_box, &mut sample);

@@ -159,15 +159,9 @@ fn cover(base: &mut Sample, patch: &BBox) {
 }
 
 fn ignore(base: &mut Sample, object: &SampleObject, patch: &BBox) {
-    let b = object.bbox;
     base.ignored.push(IgnoredRegion {
         classes: 1 << object.class.index(),
-        bbox: BBox::new(
-            b.x0.max(patch.x0),
-            b.y0.max(patch.y0),
-            b.x1.min(patch.x1),
-            b.y1.min(patch.y1),
-        ),
+        bbox: object.bbox.part_in(patch),
     });
 }
 

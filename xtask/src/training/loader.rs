@@ -199,13 +199,9 @@ impl Loader {
         }
     }
 
-    /// Pictures skipped so far.
-    pub fn failures(&self) -> u64 {
-        self.failures
-    }
-
     /// Samples that are ready; 0 means that the trainer waits for its data.
-    pub fn ready(&self) -> usize {
+    #[cfg(test)]
+    fn ready(&self) -> usize {
         self.lanes.iter().map(Receiver::len).sum()
     }
 }

@@ -94,9 +94,9 @@ fn unreadable_pictures_are_skipped_counted_and_in_the_end_fatal() {
         loader.next_sample().unwrap();
     }
     assert!(
-        (1..=3).contains(&loader.failures()),
+        (1..=3).contains(&loader.stats().failures),
         "{}",
-        loader.failures()
+        loader.stats().failures
     );
     drop(loader);
     paths

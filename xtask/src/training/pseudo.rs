@@ -1,15 +1,16 @@
 //! Pseudo-labels: where a set does not label a class, a finished model's confident detections
 //! stand for labels, and its doubtful ones for regions that teach nothing.
 
-use crate::dataset::{Dataset, GroundTruth, ImageEntry, read_frame};
+use crate::dataset::{Dataset, GroundTruth, ImageEntry};
+use crate::evaluate::Found;
+use crate::evaluate::runner::show_image;
 use crate::progress::{Progress, Unit};
 use lookout::class::ObjectClass;
-use lookout::detection::{DETECTIONS_MAX, Detection};
+use lookout::detection::Detection;
 use lookout::detector::{Detector, DetectorOptions};
 use lookout::frame::Frame;
-use lookout::geometry::BBox;
 use lookout::model::ModelError;
-use lookout::pixels::Decoder;
+use lookout::pixels::{Decoder, Picture};
 use std::path::Path;
 
 /// Score from which a detection counts as a label.
@@ -64,18 +65,19 @@ fn detections(
     frame: &mut Frame,
     decoder: &mut Decoder,
 ) -> Option<Vec<Detection>> {
-    read_frame(&entry.path, frame).ok()?;
-    let picture = decoder.picture(frame).ok()?;
-    let mut found = heapless::Vec::<Detection, DETECTIONS_MAX>::new();
-    detector.detect(&picture, &mut found).ok()?;
-    let sx = entry.width as f32 / picture.width() as f32;
-    let sy = entry.height as f32 / picture.height() as f32;
-    let scaled = |d: &Detection| {
-        let b = d.bbox;
-        let bbox = BBox::new(b.x0 * sx, b.y0 * sy, b.x1 * sx, b.y1 * sy);
-        Detection { bbox, ..*d }
+    let show = |picture: &Picture<'_>| {
+        let mut found = Found::new();
+        let detected = detector.detect(picture, &mut found);
+        detected.map_err(|error| error.to_string())?;
+        let sx = entry.width as f32 / picture.width() as f32;
+        let sy = entry.height as f32 / picture.height() as f32;
+        let scaled = |d: &Detection| Detection {
+            bbox: d.bbox.scale(sx, sy),
+            ..*d
+        };
+        Ok(found.iter().map(scaled).collect())
     };
-    Some(found.iter().map(scaled).collect())
+    show_image(entry, frame, decoder, show).ok()
 }
 
 /// Adds detections of unlabelled classes; a doubtful one becomes an ignored region.
@@ -112,6 +114,7 @@ fn confusable(class: ObjectClass, labelled: &[bool; ObjectClass::COUNT]) -> bool
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lookout::geometry::BBox;
 
     fn entry() -> ImageEntry {
         let mut labelled = [true; ObjectClass::COUNT];

@@ -1,24 +1,21 @@
 //! Measures a network in the making: the validation pictures as the board sees them, its
 //! outputs decoded as the board decodes them.
 
-use crate::dataset::{Dataset, DatasetError, ImageEntry, LoadOptions, Split, read_frame};
+use super::planes::planes;
+use crate::dataset::{Dataset, DatasetError, ImageEntry, LoadOptions, Split};
+use crate::evaluate::runner::{DETECTIONS_PER_IMAGE_MAX, in_entry_pixels, show_image};
+use crate::evaluate::{Found, SCORE_MIN};
 use crate::metrics::Evaluator;
 use crate::network::Network;
 use lookout::anchors::BoxCoding;
 use lookout::class::ObjectClass;
 use lookout::decode::{BoxDecoder, LevelOutput};
-use lookout::detection::{DETECTIONS_MAX, Detection};
+use lookout::detection::Detection;
 use lookout::frame::Frame;
 use lookout::geometry::BBox;
 use lookout::letterbox::{Letterbox, Resampler};
-use lookout::pixels::Decoder;
+use lookout::pixels::{Decoder, Picture};
 use std::path::PathBuf;
-
-/// Detections below this score hardly move the figures.
-const SCORE_MIN: f32 = 0.01;
-
-/// Only the best detections of an image count, as in COCO's evaluation.
-const DETECTIONS_PER_IMAGE_MAX: usize = 100;
 
 /// Scores `[anchors * classes, rows, columns]` and box codes `[anchors * 4, rows, columns]` of
 /// each level.
@@ -144,53 +141,43 @@ impl Looker {
         entry: &ImageEntry,
         infer: &mut impl FnMut(&[u8]) -> LevelOutputs,
     ) -> Option<(Vec<Detection>, Finding)> {
-        read_frame(&entry.path, &mut self.frame).ok()?;
-        let picture = self.decoder.picture(&self.frame).ok()?;
-        let letterbox = Letterbox::new(picture.width(), picture.height(), self.width, self.height);
-        let view = letterbox.view();
-        let (width, plane) = (self.width as usize, (self.width * self.height) as usize);
-        let mut pixels = vec![0; 3 * plane];
-        self.resampler.draw(&picture, &view, |y, row| {
-            for (x, pixel) in row.chunks_exact(3).enumerate() {
-                for (channel, value) in pixel.iter().enumerate() {
-                    pixels[channel * plane + y * width + x] = *value;
-                }
-            }
-        });
-        let outputs = infer(&pixels);
-        let levels: Vec<LevelOutput<'_>> = outputs
-            .iter()
-            .map(|(scores, boxes)| LevelOutput { scores, boxes })
-            .collect();
-        let mut found = heapless::Vec::<Detection, DETECTIONS_MAX>::new();
-        self.boxes.decode(&levels, &letterbox, &mut found);
-        let (pw, ph) = (picture.width() as f32, picture.height() as f32);
-        let (sx, sy) = (entry.width as f32 / pw, entry.height as f32 / ph);
-        let best = found.iter().take(DETECTIONS_PER_IMAGE_MAX);
-        let on_labels = best.clone().map(|d| Detection {
-            bbox: scaled(&d.bbox, sx, sy),
-            ..*d
-        });
-        let on_input = best.map(|d| Detection {
-            bbox: view.to_input(&d.bbox, pw),
-            ..*d
-        });
-        let labelled = entry
-            .objects
-            .iter()
-            .filter(|o| !o.crowd)
-            .map(|o| view.to_input(&scaled(&o.bbox, 1.0 / sx, 1.0 / sy), pw));
-        let finding = Finding {
-            labelled: labelled.collect(),
-            found: on_input.collect(),
-            pixels,
+        let size = (self.height, self.width);
+        let (resampler, boxes) = (&mut self.resampler, &mut self.boxes);
+        let show = |picture: &Picture<'_>| {
+            let letterbox = Letterbox::new(picture.width(), picture.height(), size.1, size.0);
+            let view = letterbox.view();
+            let pixels = planes(resampler, picture, &view, size);
+            let outputs = infer(&pixels);
+            let levels: Vec<LevelOutput<'_>> = outputs
+                .iter()
+                .map(|(scores, boxes)| LevelOutput { scores, boxes })
+                .collect();
+            let mut found = Found::new();
+            boxes.decode(&levels, &letterbox, &mut found);
+            let picture_width = picture.width() as f32;
+            let on_input = found
+                .iter()
+                .take(DETECTIONS_PER_IMAGE_MAX)
+                .map(|d| Detection {
+                    bbox: view.to_input(&d.bbox, picture_width),
+                    ..*d
+                });
+            let sx = picture_width / entry.width as f32;
+            let sy = picture.height() as f32 / entry.height as f32;
+            let labelled = entry
+                .objects
+                .iter()
+                .filter(|o| !o.crowd)
+                .map(|o| view.to_input(&o.bbox.scale(sx, sy), picture_width));
+            let finding = Finding {
+                labelled: labelled.collect(),
+                found: on_input.collect(),
+                pixels,
+            };
+            Ok((in_entry_pixels(entry, picture, &found).collect(), finding))
         };
-        Some((on_labels.collect(), finding))
+        show_image(entry, &mut self.frame, &mut self.decoder, show).ok()
     }
-}
-
-fn scaled(b: &BBox, x: f32, y: f32) -> BBox {
-    BBox::new(b.x0 * x, b.y0 * y, b.x1 * x, b.y1 * y)
 }
 
 #[cfg(test)]

@@ -111,11 +111,12 @@ impl Run {
         }
         self.save()?;
         tools.board.flush();
-        note(tools.loader.stats().to_string());
-        if tools.loader.failures() > 0 {
+        let stats = tools.loader.stats();
+        note(stats.to_string());
+        if stats.failures > 0 {
             note(format!(
                 "{} pictures could not be read and were skipped",
-                tools.loader.failures()
+                stats.failures
             ));
         }
         Ok(true)

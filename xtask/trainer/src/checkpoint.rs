@@ -286,18 +286,19 @@ mod tests {
     use tch::{Device, Kind};
     use xtask::network::detector;
 
-    fn fresh(seed: i64) -> (Model, Optimizer) {
-        tch::manual_seed(seed);
-        let mut model = Model::new(detector(32, 64), Device::Cpu, Kind::Float, OBJECT_PRIOR);
+    fn fresh(seed: u64) -> (Model, Optimizer) {
+        let network = detector(32, 64);
+        let mut model = Model::new(network, Device::Cpu, Kind::Float, OBJECT_PRIOR, seed);
         let schedule = Recipe::default().schedule;
         let optimizer = Optimizer::new(&model.parameters, &schedule);
         model.require_gradients();
         (model, optimizer)
     }
 
-    fn step(model: &mut Model, optimizer: &mut Optimizer, seed: i64) -> f64 {
-        tch::manual_seed(seed);
-        let pixels = Tensor::randint(256, [2, 3, 32, 64], (Kind::Uint8, Device::Cpu));
+    fn step(model: &mut Model, optimizer: &mut Optimizer, seed: u64) -> f64 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let bytes: Vec<u8> = (0..2 * 3 * 32 * 64).map(|_| random.u8(..)).collect();
+        let pixels = Tensor::from_slice(&bytes).reshape([2, 3, 32, 64]);
         let input = model.normalise(&pixels);
         let outputs = model.forward(input, Mode::Train, |_, _| {});
         let loss =

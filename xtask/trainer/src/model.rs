@@ -34,6 +34,9 @@ pub enum ModelError {
 /// Parameters and running statistics by name, and the network that they belong to.
 pub struct Model {
     network: Network,
+    /// Mean and deviation of the input's channels, `[1, 3, 1, 1]`.
+    mean: Tensor,
+    std: Tensor,
     /// Learnt tensors.
     pub parameters: BTreeMap<String, Tensor>,
     /// Running means and variances.
@@ -77,12 +80,39 @@ pub fn channels_last(tensor: &Tensor) -> Tensor {
         .permute([0, 3, 1, 2])
 }
 
+/// Numbers of mean 0 and deviation 1. Torch's own generator is one for the whole process, so
+/// that its numbers would depend on what else has drawn from it.
+fn standard_normal(seed: u64, name: &str, count: usize) -> Vec<f32> {
+    let mixed = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    let mut random = fastrand::Rng::with_seed(name.bytes().fold(seed, mixed));
+    let mut number = || {
+        // Box-Muller; 1 - f64() is never 0.
+        let radius = (-2.0 * (1.0 - random.f64()).ln()).sqrt();
+        (radius * (std::f64::consts::TAU * random.f64()).cos()) as f32
+    };
+    (0..count).map(|_| number()).collect()
+}
+
 impl Model {
-    /// A network with random weights, whose every score is `object_prior` at first: so that
-    /// the many background anchors do not swamp the first steps.
-    pub fn new(network: Network, device: Device, compute: Kind, object_prior: f64) -> Self {
+    /// A network with random weights, which `seed` alone decides, and whose every score is
+    /// `object_prior` at first: so that the many background anchors do not swamp the first
+    /// steps.
+    pub fn new(
+        network: Network,
+        device: Device,
+        compute: Kind,
+        object_prior: f64,
+        seed: u64,
+    ) -> Self {
         let (parameters, statistics) = (BTreeMap::new(), BTreeMap::new());
+        let per_channel = |numbers: [f32; 3]| {
+            Tensor::from_slice(&numbers)
+                .reshape([1, 3, 1, 1])
+                .to_device(device)
+        };
         let mut model = Self {
+            mean: per_channel(network.input_mean),
+            std: per_channel(network.input_std),
             network,
             parameters,
             statistics,
@@ -92,7 +122,7 @@ impl Model {
         };
         let convs: Vec<Conv> = model.convs().cloned().collect();
         for conv in &convs {
-            model.initialise(conv, object_prior);
+            model.initialise(conv, object_prior, seed);
         }
         model
     }
@@ -107,17 +137,20 @@ impl Model {
             })
     }
 
-    fn initialise(&mut self, conv: &Conv, object_prior: f64) {
+    fn initialise(&mut self, conv: &Conv, object_prior: f64, seed: u64) {
         let options = (Kind::Float, self.device);
         let n = conv.outputs as i64;
         let (k, fan) = (conv.kernel as i64, (conv.inputs / conv.groups) as i64);
+        let device = self.device;
         let name = format!("{}.weight", conv.weight);
-        self.parameters.entry(name).or_insert_with(|| {
+        let random = || standard_normal(seed, &name, (n * fan * k * k) as usize);
+        self.parameters.entry(name.clone()).or_insert_with(|| {
             let deviation = match conv.bias {
                 Bias::Norm(_) => (2.0 / (fan * k * k) as f64).sqrt(),
                 Bias::Plain(_) => 0.01,
             };
-            channels_last(&(Tensor::randn([n, fan, k, k], options) * deviation))
+            let weights = Tensor::from_slice(&random()).reshape([n, fan, k, k]);
+            channels_last(&(weights.to_device(device) * deviation))
         });
         match &conv.bias {
             Bias::Norm(norm) => {
@@ -192,15 +225,8 @@ impl Model {
 
     /// Pixels `[batch, 3, height, width]` in `u8` as the input of the network.
     pub fn normalise(&self, pixels: &Tensor) -> Tensor {
-        let per_channel = |numbers: [f32; 3]| {
-            Tensor::from_slice(&numbers)
-                .reshape([1, 3, 1, 1])
-                .to_device(self.device)
-        };
-        let mean = per_channel(self.network.input_mean);
-        let std = per_channel(self.network.input_std);
         let input = pixels.to_device(self.device).to_kind(Kind::Float);
-        channels_last(&((input - mean) / std)).to_kind(self.compute)
+        channels_last(&((input - &self.mean) / &self.std)).to_kind(self.compute)
     }
 
     /// Computes all layers; `visit` sees the output of each one.

@@ -60,7 +60,6 @@ pub fn run(job: TrainJob) -> Result<Outcome, TrainError> {
 /// Reads the data, makes the network, and goes on from the checkpoint where that is wanted.
 pub fn prepare(job: TrainJob) -> Result<Run, TrainError> {
     let device = crate::device::choose(job.device)?;
-    tch::manual_seed(job.seed as i64);
     let work = |source| TrainError::Work {
         path: job.work.clone(),
         source,
@@ -76,7 +75,8 @@ pub fn prepare(job: TrainJob) -> Result<Run, TrainError> {
     note(normalisation.to_string());
     let network = normalisation.apply(network(&job, &set)?);
     let compute = compute_kind(job.recipe.schedule.precision, device);
-    let mut model = Model::new(network, device, compute, job.recipe.network.object_prior);
+    let prior = job.recipe.network.object_prior;
+    let mut model = Model::new(network, device, compute, prior, job.seed);
     match &finished {
         Some(finished) => start_from(finished, &mut model, &set, &job)?,
         None if job.recipe.network.pretrained => drop(model.load_pretrained(&job.pretrained)?),

@@ -119,10 +119,14 @@ mod tests {
         Tensor::cat(&[outputs.scores, outputs.boxes], 2)
     }
 
+    fn fresh(seed: u64) -> Model {
+        let network = detector(64, 96);
+        Model::new(network, Device::Cpu, Kind::Float, OBJECT_PRIOR, seed)
+    }
+
     /// A network whose normalisations all differ, as those of a trained one do.
-    fn trained(seed: i64) -> Model {
-        tch::manual_seed(seed);
-        let mut model = Model::new(detector(64, 96), Device::Cpu, Kind::Float, OBJECT_PRIOR);
+    fn trained(seed: u64) -> Model {
+        let mut model = fresh(seed);
         for (name, parameter) in model.parameters.iter_mut() {
             if name.ends_with("norm.weight") || name.contains("_bn") && name.ends_with(".weight") {
                 *parameter = parameter.rand_like() + 0.5;
@@ -140,8 +144,7 @@ mod tests {
     #[test]
     fn the_finished_model_goes_on_where_it_ended() {
         let old = trained(1);
-        tch::manual_seed(2);
-        let mut new = Model::new(detector(64, 96), Device::Cpu, Kind::Float, OBJECT_PRIOR);
+        let mut new = fresh(2);
         let pixels = Tensor::randint(256, [4, 3, 64, 96], (Kind::Uint8, Device::Cpu));
         let expected = outputs(&old, &pixels, Mode::Infer);
         let far = |found: Tensor| (found - &expected).abs().max().double_value(&[]);
@@ -157,7 +160,7 @@ mod tests {
     #[test]
     fn kernels_keep_the_length_of_a_fresh_network() {
         let old = trained(3);
-        let mut new = Model::new(detector(64, 96), Device::Cpu, Kind::Float, OBJECT_PRIOR);
+        let mut new = fresh(2);
         let name = "head.scores0.pointwise.weight";
         let fresh = length(&new.parameters[name]);
         let pixels = Tensor::randint(256, [4, 3, 64, 96], (Kind::Uint8, Device::Cpu));

@@ -45,6 +45,7 @@ pub mod model;
 pub mod nms;
 pub mod pipeline;
 pub mod pixels;
+pub mod release;
 pub mod sink;
 pub mod source;
 pub mod statistics;

@@ -1,6 +1,7 @@
 //! The command line: what may be written, and its help.
 
 use super::capture::CaptureArgs;
+use super::release::ReleaseArgs;
 use crate::config::{RawAnnotate, RawSettings};
 use crate::detector::EngineChoice;
 use crate::source::SourceUri;
@@ -82,6 +83,8 @@ pub enum Verb {
     Doctor(DoctorArgs),
     /// Records raw frames of a source, without detection, for diagnosis
     Capture(CaptureArgs),
+    /// Installs releases on a board and watches them; `cargo xtask flash` uses this
+    Release(ReleaseArgs),
 }
 
 /// Options of `lookout run`.

@@ -5,10 +5,12 @@ mod bench;
 mod capture;
 mod doctor;
 mod host;
+mod release;
 mod run;
 
 pub use args::{BenchArgs, BenchFormat, Cli, DoctorArgs, RunArgs, Verb};
 pub use capture::{CaptureArgs, CaptureError};
+pub use release::{InstallArgs, ReleaseArgs, ReleaseError, ReleaseVerb, text as status_text};
 
 use crate::config::ConfigError;
 use crate::pipeline::{RunError, StartError};
@@ -39,6 +41,9 @@ pub enum CliError {
     /// A recording failed.
     #[error(transparent)]
     Capture(#[from] CaptureError),
+    /// A command about releases failed.
+    #[error(transparent)]
+    Release(#[from] ReleaseError),
     /// Something outside failed.
     #[error("{what}: {source}")]
     System {
@@ -95,6 +100,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Bench(args)) => bench::run(args),
         Some(Verb::Doctor(args)) => doctor::run(args),
         Some(Verb::Capture(args)) => capture::run(args).map_err(CliError::from),
+        Some(Verb::Release(args)) => release::run(args).map_err(CliError::from),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 const USER: &str = "lookout";
 /// Links from the system's folders to files of the release in use: link below `/etc`, file in the
 /// release. They stay from release to release, so that switching the release switches them too.
-const LINKS: [(&str, &str); 7] = [
+const LINKS: [(&str, &str); 6] = [
     ("systemd/system/lookout.service", "units/lookout.service"),
     (
         "systemd/system/multi-user.target.wants/lookout.service",
@@ -36,7 +36,6 @@ const LINKS: [(&str, &str); 7] = [
         "units/70-lookout-dashcam.rules",
     ),
     ("modules-load.d/lookout.conf", "units/lookout-modules.conf"),
-    ("tmpfiles.d/lookout.conf", "units/lookout-tmpfiles.conf"),
 ];
 /// The watcher's unit, in the release and then beside the watcher.
 const GUARD_SOURCE: &str = "units/lookout-guard.service";

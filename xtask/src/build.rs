@@ -310,13 +310,7 @@ mod tests {
 
     #[test]
     fn a_target_without_a_toolchain_is_refused() {
-        let board = Board {
-            name: "x".to_owned(),
-            description: String::new(),
-            target: "avr-none".to_owned(),
-            cpu: "generic".to_owned(),
-            camera: String::new(),
-        };
+        let board = Board::parse("description = 'x'\ntarget = 'avr-none'").unwrap();
         let message = build(&board).unwrap_err().to_string();
         assert!(message.contains("aarch64-unknown-linux-gnu"), "{message}");
     }

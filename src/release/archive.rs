@@ -56,8 +56,8 @@ pub enum ArchiveError {
     Signature {
         /// The bundle.
         path: PathBuf,
-        /// The key that should have signed it.
-        key: PublicKey,
+        /// The key that should have signed it, as people see it.
+        key: String,
     },
     /// A file cannot be written.
     #[error("{path}: {source}")]
@@ -89,7 +89,7 @@ impl Bundle {
         if !key.verifies(&manifest_bytes, &signature) {
             return Err(ArchiveError::Signature {
                 path: path.to_owned(),
-                key: key.clone(),
+                key: key.to_string(),
             });
         }
         Ok(Self {

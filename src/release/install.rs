@@ -86,9 +86,9 @@ pub enum InstallError {
     )]
     OtherKey {
         /// What the board trusts.
-        trusted: PublicKey,
+        trusted: String,
         /// What was given.
-        given: PublicKey,
+        given: String,
     },
     /// A key cannot be read.
     #[error(transparent)]
@@ -240,8 +240,8 @@ fn trusted<'a>(
         return Ok(&options.key);
     }
     Err(InstallError::OtherKey {
-        trusted,
-        given: options.key.clone(),
+        trusted: trusted.to_string(),
+        given: options.key.to_string(),
     })
 }
 

@@ -37,6 +37,10 @@ pub struct Board {
     /// skips frames.
     #[serde(default)]
     pub lite_model: Option<String>,
+    /// What the board's device tree calls it: one of these must be among its `compatible`
+    /// strings, so that nobody flashes a release onto another board. None: any board.
+    #[serde(default)]
+    pub compatible: Vec<String>,
     /// The URI of the camera that the board usually has.
     #[serde(default = "default_camera")]
     pub camera: String,
@@ -72,6 +76,9 @@ pub struct Limits {
     /// From this temperature of the hottest zone on, in degrees Celsius, load is shed. A little
     /// below the point where the board itself throttles.
     pub celsius_shed: u32,
+    /// Seconds without a fresh frame and its inference after which systemd starts the firmware
+    /// anew, unless the camera is known to be away.
+    pub watchdog_s: u32,
 }
 
 impl Default for Limits {
@@ -80,6 +87,7 @@ impl Default for Limits {
             memory_max_mib: 512,
             disk_free_min_mib: 200,
             celsius_shed: 85,
+            watchdog_s: 30,
         }
     }
 }
@@ -213,6 +221,7 @@ impl Board {
             memory_max_mib,
             disk_free_min_mib,
             celsius_shed,
+            watchdog_s,
         } = self.limits;
         within("limits.memory_max_mib", memory_max_mib, 64..=65_536)?;
         within(
@@ -221,6 +230,10 @@ impl Board {
             16..=1_048_576,
         )?;
         within("limits.celsius_shed", celsius_shed, 40..=120)?;
+        within("limits.watchdog_s", watchdog_s, 5..=600)?;
+        for name in &self.compatible {
+            plain("compatible", &name.replace(',', "-"))?;
+        }
         within("flash.health_wait_s", self.flash.health_wait_s, 5..=3600)?;
         within("flash.soak_s", self.flash.soak_s, 0..=86_400)
     }

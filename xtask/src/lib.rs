@@ -4,6 +4,7 @@
 pub mod bench;
 pub mod board;
 pub mod build;
+pub mod bundle;
 pub mod check_trainer;
 pub mod command;
 pub mod dataset;
@@ -11,8 +12,10 @@ pub mod evaluate;
 pub mod explore;
 pub mod export;
 pub mod fetch;
+pub mod flash;
 pub mod glibc;
 pub mod golden;
+pub mod keygen;
 pub mod lab;
 pub mod ladder;
 pub mod mca;

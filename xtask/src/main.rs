@@ -53,6 +53,12 @@ enum Verb {
     Lab(xtask::lab::LabArgs),
     /// Cross-builds the firmware for a board
     Build(xtask::build::BuildArgs),
+    /// Makes the pair of keys that signs releases and checks them
+    Keygen(xtask::keygen::KeygenArgs),
+    /// Packs everything that a board runs into one signed file
+    Bundle(xtask::bundle::BundleArgs),
+    /// Puts a release on a board over ssh, and looks after it there
+    Flash(xtask::flash::FlashArgs),
     /// Estimates the speed of the inner loops on ARM processors with llvm-mca
     Mca(xtask::mca::McaArgs),
     /// Tells which C library a program needs, and whether every supported board has it
@@ -78,6 +84,9 @@ fn main() -> ExitCode {
         Verb::CheckTrainer(args) => xtask::check_trainer::run(&args).map_err(Into::into),
         Verb::Lab(args) => xtask::lab::run(&args).map_err(Into::into),
         Verb::Build(args) => xtask::build::run(&args).map_err(Into::into),
+        Verb::Keygen(args) => xtask::keygen::run(&args).map_err(Into::into),
+        Verb::Bundle(args) => xtask::bundle::run(&args).map_err(Into::into),
+        Verb::Flash(args) => xtask::flash::run(&args).map_err(Into::into),
         Verb::Mca(args) => xtask::mca::run(&args).map_err(Into::into),
         Verb::Glibc(args) => xtask::glibc::run(&args).map_err(Into::into),
     };

@@ -21,6 +21,17 @@ pub enum ClipFormat {
     Mjpeg,
 }
 
+impl ClipFormat {
+    /// Its name for uvcsim and at the end of file names.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Yuyv => "yuyv",
+            Self::Nv12 => "nv12",
+            Self::Mjpeg => "mjpeg",
+        }
+    }
+}
+
 /// Frames of known bytes.
 #[derive(Clone, Debug)]
 pub struct Clip {

@@ -2,13 +2,13 @@
 
 use super::clip::{Clip, ClipFormat};
 use super::evidence::Evidence;
+use super::stamp::build_stamped;
 use super::steps::{JOBS, Job, Played};
 use super::{LabError, file_error, require_model};
 use crate::board::Board;
 use crate::build::{self, BuildError};
 use crate::command::run_command;
 use crate::workspace;
-use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -174,7 +174,8 @@ impl Bench {
     }
 }
 
-fn build_uvcsim(lab: &Path, work: &Path) -> Result<PathBuf, LabError> {
+/// Builds the simulated camera for the ARM machine.
+pub(super) fn build_uvcsim(lab: &Path, work: &Path) -> Result<PathBuf, LabError> {
     const TARGET: &str = "aarch64-unknown-linux-gnu";
     build::require_standard_library(TARGET)?;
     let target_dir = work.join("uvcsim");
@@ -193,19 +194,8 @@ fn build_uvcsim(lab: &Path, work: &Path) -> Result<PathBuf, LabError> {
 
 /// Builds the guest unless the one that is there was made by the same scripts.
 fn build_guest(lab: &Path, guest: &Path) -> Result<(), LabError> {
-    let script = lab.join("build-guest.sh");
-    let mut hash = Sha256::new();
-    for path in [&script, &lab.join("guest-init")] {
-        hash.update(std::fs::read(path).map_err(file_error(path))?);
-    }
-    let hash = format!("{:x}", hash.finalize());
-    let stamp = guest.join("scripts.sha256");
-    let is_complete = guest.join("guest.env").is_file();
-    if is_complete && std::fs::read_to_string(&stamp).is_ok_and(|text| text == hash) {
-        return Ok(());
-    }
-    run_command(Command::new(script).arg(guest))?;
-    std::fs::write(&stamp, hash).map_err(file_error(&stamp))
+    let (script, init) = (lab.join("build-guest.sh"), lab.join("guest-init"));
+    build_stamped(&script, &[&script, &init], guest, "guest.env")
 }
 
 fn make_clips(folder: &Path) -> Result<Played, LabError> {

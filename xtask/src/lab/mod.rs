@@ -1,12 +1,15 @@
 //! Verb `lab`: the firmware for ARM boards, tried without a board and without a camera.
 //!
 //! `lab guest` runs it in an emulated ARM machine with a real Linux kernel and virtual
-//! cameras; `lab equal` compares its detections and inner loops with those of this computer.
+//! cameras; `lab board` boots one with systemd and sshd, to which releases are flashed;
+//! `lab equal` compares its detections and inner loops with those of this computer.
 
+pub mod board;
 pub mod clip;
 pub mod equal;
 pub mod evidence;
 pub mod guest;
+mod stamp;
 pub mod steps;
 
 use crate::build::BuildError;
@@ -28,6 +31,8 @@ pub struct LabArgs {
 pub enum LabVerb {
     /// Capture and detection in the QEMU guest, with all the faults of its cameras
     Guest(guest::GuestArgs),
+    /// A virtual board with systemd, udev and sshd, to log in and to flash
+    Board(board::BoardArgs),
     /// Detections and inner loops of the ARM binary under qemu-user, to be exactly those of this computer
     Equal(equal::EqualArgs),
 }
@@ -74,6 +79,14 @@ pub enum LabError {
         /// What there is.
         known: String,
     },
+    /// The virtual board does not do what it should.
+    #[error("the virtual board: {what}\nthe end of its console:\n{console}")]
+    Board {
+        /// What went wrong.
+        what: String,
+        /// The last lines of its console.
+        console: String,
+    },
     /// The two computers disagree.
     #[error("{0}")]
     Differs(String),
@@ -93,6 +106,7 @@ pub enum LabError {
 pub fn run(args: &LabArgs) -> Result<(), LabError> {
     match &args.verb {
         LabVerb::Guest(args) => guest::run(args),
+        LabVerb::Board(args) => board::run(args),
         LabVerb::Equal(args) => equal::run(args),
     }
 }

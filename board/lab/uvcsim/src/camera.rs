@@ -25,6 +25,8 @@ pub struct Faults {
 
 /// The camera's state from plug to unplug.
 pub struct Camera<'a> {
+    /// The last digit of its serial number.
+    number: u8,
     formats: &'a [Format],
     faults: &'a Faults,
     probe: [u8; PROBE_BYTES],
@@ -36,9 +38,11 @@ pub struct Camera<'a> {
 }
 
 impl<'a> Camera<'a> {
-    /// A camera with these formats, of which there must be one at least.
-    pub fn new(formats: &'a [Format], faults: &'a Faults) -> Self {
+    /// A camera with these formats, of which there must be one at least; its serial number
+    /// ends with `number`, one digit.
+    pub fn new(number: u8, formats: &'a [Format], faults: &'a Faults) -> Self {
         let mut camera = Self {
+            number,
             formats,
             faults,
             probe: [0; PROBE_BYTES],
@@ -80,7 +84,7 @@ impl<'a> Camera<'a> {
             (0x80, 6) => match (value_high, value_low) {
                 (1, _) => Some(descriptors::DEVICE.to_vec()),
                 (2, _) => Some(descriptors::configuration(self.formats)),
-                (3, number) => Some(descriptors::string(number)),
+                (3, number) => Some(descriptors::string(number, self.number)),
                 _ => None,
             },
             // GET_STATUS
@@ -178,7 +182,7 @@ mod tests {
             frames: frames.clone(),
         }];
         let faults = Faults::default();
-        let mut camera = Camera::new(&formats, &faults);
+        let mut camera = Camera::new(1, &formats, &faults);
         let whole = |camera: &mut Camera| {
             let mut bytes: Vec<u8> = Vec::new();
             loop {
@@ -205,7 +209,7 @@ mod tests {
             frames: vec![vec![0]],
         }];
         let faults = Faults::default();
-        let mut camera = Camera::new(&formats, &faults);
+        let mut camera = Camera::new(1, &formats, &faults);
         assert!(
             camera
                 .control([0x21, 1, 0, 1, 1, 0, 60, 0], &[0xff; 60])

@@ -20,12 +20,14 @@ pub const DEVICE: [u8; 18] = [
     18, 1, 0x00, 0x02, 0xef, 2, 1, 64, 0x6b, 0x1d, 0x02, 0x01, 0x00, 0x01, 1, 2, 3, 1,
 ];
 
-/// The string descriptor of the given number; 0 is the list of languages.
-pub fn string(index: u8) -> Vec<u8> {
+/// The string descriptor of the given number, of the camera of the given number; 0 is the
+/// list of languages.
+pub fn string(index: u8, camera: u8) -> Vec<u8> {
+    let serial = format!("SIM000{camera}");
     let text = match index {
         1 => "uvcsim",
         2 => "Simulated dashcam",
-        3 => "SIM0001",
+        3 => &serial,
         _ => return vec![4, 3, 0x09, 0x04],
     };
     let mut descriptor = vec![2 + 2 * text.len() as u8, 3];
@@ -162,7 +164,7 @@ mod tests {
         }
         assert_eq!(at, all.len());
         for index in 0..5 {
-            let text = string(index);
+            let text = string(index, 1);
             assert_eq!(usize::from(text[0]), text.len());
         }
     }

@@ -6,7 +6,7 @@ mod version;
 
 pub use stage::{Install, Stage};
 
-use crate::board::{Board, BoardError};
+use crate::board::{Board, BoardError, FlashTimes};
 use crate::build::{self, BuildError};
 use crate::keygen::{KEY_FOLDER, SECRET_FILE};
 use crate::workspace::{self, WorkspaceError};
@@ -151,7 +151,11 @@ pub fn bundle(args: &BundleArgs) -> Result<Bundled, BundleError> {
     };
     let folder = workspace::target_dir()?.join("board").join(&board.name);
     let stage = Stage::make(&folder.join("release"), &board, &binary, Install::Slots)?;
-    let manifest = stage.manifest(&board, version.clone(), args)?;
+    let times = FlashTimes {
+        health_wait_s: args.health_wait_s.unwrap_or(board.flash.health_wait_s),
+        soak_s: args.soak_s.unwrap_or(board.flash.soak_s),
+    };
+    let manifest = stage.manifest(&board, version.clone(), times)?;
     let path = args
         .out
         .clone()

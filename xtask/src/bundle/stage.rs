@@ -1,7 +1,7 @@
 //! The files of a release, put together in a folder.
 
-use super::{BundleArgs, BundleError, file_error};
-use crate::board::Board;
+use super::{BundleError, file_error};
+use crate::board::{Board, FlashTimes};
 use crate::workspace;
 use lookout::model::sha256_hex;
 use lookout::release::{FileEntry, Manifest, Version};
@@ -158,7 +158,7 @@ impl Stage {
         &self,
         board: &Board,
         version: Version,
-        args: &BundleArgs,
+        times: FlashTimes,
     ) -> Result<Manifest, BundleError> {
         let entry = |name: &String| {
             let path = self.folder.join(name);
@@ -179,11 +179,8 @@ impl Stage {
             machine: machine.to_owned(),
             compatible: board.compatible.clone(),
             disk_free_min_bytes: u64::from(board.limits.disk_free_min_mib) << 20,
-            health_wait_s: args
-                .health_wait_s
-                .unwrap_or(board.flash.health_wait_s)
-                .into(),
-            soak_s: args.soak_s.unwrap_or(board.flash.soak_s).into(),
+            health_wait_s: times.health_wait_s.into(),
+            soak_s: times.soak_s.into(),
             files: files?,
         })
     }

@@ -46,8 +46,10 @@ fn every_board_has_a_release_that_its_firmware_would_take() {
         let stage = work.stage(Install::Slots);
         let board = Board::load(&name).unwrap();
         let version = "0.1.0+5".parse().unwrap();
-        let manifest = stage.manifest(&board, version, &work.args).unwrap();
-        assert_eq!(manifest.soak_s, 3);
+        let manifest = stage
+            .manifest(&board, version, board.flash.clone())
+            .unwrap();
+        assert_eq!(manifest.soak_s, u64::from(board.flash.soak_s));
         assert_eq!(manifest.health_wait_s, u64::from(board.flash.health_wait_s));
         let path = work.args.out.clone().unwrap();
         let key = SecretKey::read(&work.args.key).unwrap();

@@ -9,6 +9,7 @@ pub mod clip;
 pub mod equal;
 pub mod evidence;
 pub mod guest;
+pub mod rehearse;
 mod stamp;
 pub mod steps;
 
@@ -33,6 +34,8 @@ pub enum LabVerb {
     Guest(guest::GuestArgs),
     /// A virtual board with systemd, udev and sshd, to log in and to flash
     Board(board::BoardArgs),
+    /// Everything that can go wrong when a board is flashed, on the virtual board
+    Rehearse(rehearse::RehearseArgs),
     /// Detections and inner loops of the ARM binary under qemu-user, to be exactly those of this computer
     Equal(equal::EqualArgs),
 }
@@ -87,6 +90,9 @@ pub enum LabError {
         /// The last lines of its console.
         console: String,
     },
+    /// A rehearsal could not be made or went wrong.
+    #[error(transparent)]
+    Rehearse(Box<rehearse::RehearseError>),
     /// The two computers disagree.
     #[error("{0}")]
     Differs(String),
@@ -106,6 +112,9 @@ pub enum LabError {
 pub fn run(args: &LabArgs) -> Result<(), LabError> {
     match &args.verb {
         LabVerb::Guest(args) => guest::run(args),
+        LabVerb::Rehearse(args) => {
+            rehearse::run(args).map_err(|error| LabError::Rehearse(Box::new(error)))
+        }
         LabVerb::Board(args) => board::run(args),
         LabVerb::Equal(args) => equal::run(args),
     }

@@ -185,6 +185,13 @@ impl LabBoard {
         self.kill()
     }
 
+    /// Pulls the plug and boots from the same disk. Does not wait: see [`Self::wait_for_ssh`].
+    pub fn cut_and_start(&mut self) -> Result<(), LabError> {
+        self.kill()?;
+        *self = Self::start(&self.overlay.clone())?;
+        Ok(())
+    }
+
     /// Shuts the board down in good order.
     pub fn stop(mut self) -> Result<(), LabError> {
         // The connection may be gone before the command is answered.

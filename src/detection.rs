@@ -2,7 +2,7 @@
 
 use crate::class::ObjectClass;
 use crate::geometry::BBox;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The most detections that one [`DetectionFrame`] carries; the best-scored are kept.
 pub const DETECTIONS_MAX: usize = 128;
@@ -19,6 +19,52 @@ pub struct Detection {
     pub score: f32,
     /// Where it is, in pixels of the source's frame (not of the model's input), clipped to it.
     pub bbox: BBox,
+}
+
+/// What is done with fewer frames or a smaller model, because the board is too hot or too slow.
+/// In the order in which it is resorted to.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum SheddingLevel {
+    /// Nothing is left out.
+    #[default]
+    None,
+    /// Only every so many frames is looked at.
+    Skip,
+    /// That, and the lite model looks at them.
+    Lite,
+}
+
+impl SheddingLevel {
+    /// Name in JSON and in messages.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Skip => "skip",
+            Self::Lite => "lite",
+        }
+    }
+}
+
+/// How much is left out of the work on frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct LoadShedding {
+    /// What is left out.
+    pub level: SheddingLevel,
+    /// Every how many captured frames one is offered to the detector, at least 1.
+    pub every_nth: u32,
+}
+
+impl Default for LoadShedding {
+    /// Nothing is left out.
+    fn default() -> Self {
+        Self {
+            level: SheddingLevel::None,
+            every_nth: 1,
+        }
+    }
 }
 
 /// All that was seen in one frame. Published for every inference, also when
@@ -41,6 +87,11 @@ pub struct DetectionFrame {
     pub frame_width: u32,
     /// Height of the source's frame in pixels.
     pub frame_height: u32,
+    /// How much work was being left out when this frame was looked at.
+    pub load: LoadShedding,
+    /// Whether the health of the program was anything but ok when this was published; always
+    /// false where nobody watches over it.
+    pub degraded: bool,
     /// Which model saw this: its name and the start of its hash.
     pub model_id: heapless::String<MODEL_ID_BYTES_MAX>,
     /// The objects, best score first.

@@ -259,7 +259,7 @@ fn rate(frames: u64, first: Option<Instant>, last: Option<Instant>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detection::Detection;
+    use crate::detection::{Detection, LoadShedding};
     use crate::geometry::BBox;
 
     const TOOK: StageDurations = [Duration::ZERO; Stage::COUNT];
@@ -275,6 +275,8 @@ mod tests {
             age_us,
             frame_width: 1,
             frame_height: 1,
+            load: LoadShedding::default(),
+            degraded: false,
             model_id: heapless::String::new(),
             detections: classes
                 .iter()

@@ -1,14 +1,15 @@
 //! What the capture of frames went through, countable from any thread.
 
-use serde::Serialize;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use serde::{Deserialize, Serialize};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 /// Where a capture stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum CaptureState {
     /// The source is being opened, or is open and has not given a frame yet.
+    #[default]
     Opening = 0,
     /// Frames come.
     Streaming = 1,
@@ -37,6 +38,7 @@ impl CaptureState {
 #[derive(Debug, Default)]
 pub struct CaptureCounters {
     state: AtomicU8,
+    pub(super) is_absent: AtomicBool,
     pub(super) transitions: AtomicU64,
     pub(super) frames: AtomicU64,
     pub(super) opens: AtomicU64,
@@ -48,10 +50,12 @@ pub struct CaptureCounters {
 }
 
 /// The values of [`CaptureCounters`] at one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct CaptureSnapshot {
     /// Where the capture stands.
     pub state: CaptureState,
+    /// Whether the last attempt to open found that there is no such device: it is unplugged.
+    pub is_absent: bool,
     /// Changes of state.
     pub transitions: u64,
     /// Good frames handed on.
@@ -86,6 +90,7 @@ impl CaptureCounters {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         CaptureSnapshot {
             state: self.state(),
+            is_absent: self.is_absent.load(Ordering::Relaxed),
             transitions: read(&self.transitions),
             frames: read(&self.frames),
             opens: read(&self.opens),

@@ -41,7 +41,7 @@ pub(super) struct Identity {
 
 /// Opens the node `path`, whether it can capture or not.
 pub(super) fn open_node(path: &Path) -> Result<Device, SourceError> {
-    let failed = |error: &io::Error| device_error(path, open_advice(error));
+    let failed = |error: &io::Error| open_error(path, error);
     let metadata = std::fs::metadata(path).map_err(|error| failed(&error))?;
     // Opening some other device can have effects: a watchdog would begin to count down.
     if !metadata.file_type().is_char_device() || libc::major(metadata.rdev()) != VIDEO_MAJOR {
@@ -58,6 +58,19 @@ pub(super) fn device_error(path: &Path, reason: String) -> SourceError {
     SourceError::Device {
         device: path.display().to_string(),
         reason,
+    }
+}
+
+/// An error at opening the device at `path`. A link whose camera is gone, and a node whose
+/// driver has let go of it, are as absent as a node that is not there.
+fn open_error(path: &Path, error: &io::Error) -> SourceError {
+    let reason = open_advice(error);
+    match error.raw_os_error() {
+        Some(libc::ENOENT | libc::ENODEV | libc::ENXIO) => SourceError::Absent {
+            device: path.display().to_string(),
+            reason,
+        },
+        _ => device_error(path, reason),
     }
 }
 

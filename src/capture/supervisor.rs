@@ -8,6 +8,7 @@ use crate::frame::Frame;
 use crate::source::{FrameSource, Next, SourceError};
 use log::Level;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// Opens the source; called again after every failure of a live one.
 pub type Opener = Box<dyn FnMut() -> Result<Box<dyn FrameSource>, SourceError> + Send>;
@@ -115,6 +116,7 @@ impl Supervisor {
         match opened {
             Ok(source) => {
                 add(&self.counters.opens, 1);
+                self.counters.is_absent.store(false, Ordering::Relaxed);
                 self.source = Some(source);
                 self.numbering.reopen();
                 self.good_frames = 0;
@@ -123,6 +125,8 @@ impl Supervisor {
             }
             Err(error) => {
                 add(&self.counters.open_failures, 1);
+                let is_absent = matches!(error, SourceError::Absent { .. });
+                self.counters.is_absent.store(is_absent, Ordering::Relaxed);
                 self.fail(CaptureState::Lost, error)
             }
         }

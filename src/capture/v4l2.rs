@@ -101,7 +101,7 @@ struct Taken {
 
 impl V4l2Source {
     /// Opens the camera and agrees on a format, size and rate. Errors, all of them
-    /// [`SourceError::Device`], say what to do.
+    /// [`SourceError::Device`] or, without a device, [`SourceError::Absent`], say what to do.
     pub fn open(config: &V4l2Config) -> Result<Self, SourceError> {
         let wish = config.wish()?;
         guarded(|| Self::open_camera(config, &wish))

@@ -38,6 +38,7 @@ Examples:
   lookout run --source images:photos --annotate annotated
   lookout bench --frames 200 --json
   lookout doctor
+  lookout doctor --boot                          from power-on to the first detection
 
 Files:
   The model is looked for in ./models/road-288x512, beside the program, in
@@ -52,6 +53,9 @@ Exit codes:
   1  failed; for doctor: live detection could not run
   2  the command line or the configuration file is wrong
   A second SIGINT or SIGTERM ends the program at once, with 130 or 143.";
+
+/// Where the service writes its health.
+pub(super) const HEALTH_FILE: &str = "/run/lookout/health.json";
 
 /// Finds road users in the frames of a dashcam.
 #[derive(Parser, Debug)]
@@ -115,6 +119,12 @@ pub struct RunArgs {
     /// Write frames with boxes, labels and scores as pictures to this folder
     #[arg(long, value_name = "DIR")]
     pub annotate: Option<PathBuf>,
+    /// A file that is rewritten every second and says whether lookout sees, and if not, why
+    #[arg(long, value_name = "FILE")]
+    pub health: Option<PathBuf>,
+    /// Folder of a smaller model that takes over while the board is too hot or too slow
+    #[arg(long, value_name = "DIR")]
+    pub lite_model: Option<PathBuf>,
     /// Where detections go; may be given several times
     #[arg(long = "sink", value_name = "URI")]
     pub sinks: Vec<String>,
@@ -131,6 +141,8 @@ impl RunArgs {
             threads: self.threads,
             pinned: self.pinned.then_some(true),
             sinks: (!self.sinks.is_empty()).then(|| self.sinks.clone()),
+            health: self.health.clone(),
+            lite_model: self.lite_model.clone(),
             annotate: RawAnnotate {
                 directory: self.annotate.clone(),
                 ..RawAnnotate::default()
@@ -223,6 +235,15 @@ pub struct DoctorArgs {
     /// The source that is to be used [default: any camera]
     #[arg(long, value_name = "URI")]
     pub source: Option<SourceUri>,
+    /// Show where the time from power-on to the first detection went, in place of the findings
+    #[arg(long)]
+    pub boot: bool,
+    /// The file that a running lookout says its health in
+    #[arg(long, value_name = "FILE", default_value = HEALTH_FILE)]
+    pub health: PathBuf,
+    /// The service of systemd that lookout runs as
+    #[arg(long, value_name = "UNIT", default_value = "lookout.service")]
+    pub unit: String,
 }
 
 #[cfg(test)]

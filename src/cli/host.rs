@@ -5,18 +5,6 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// Thermal zones looked at.
-const ZONES_MAX: usize = 64;
-
-/// One temperature.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct ThermalZone {
-    /// The kernel's name of it.
-    pub(super) name: String,
-    /// Degrees Celsius.
-    pub(super) celsius: f64,
-}
-
 /// The processor's name, and the board's where it is known; never empty.
 pub(super) fn cpu_name() -> String {
     let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
@@ -84,41 +72,6 @@ pub(super) fn disk_free_bytes(path: &Path) -> std::io::Result<u64> {
     Ok(blocks.saturating_mul(block_bytes))
 }
 
-/// All temperatures that can be read below `root`, usually `/sys/class/thermal`.
-pub(super) fn thermal_zones(root: &Path) -> Vec<ThermalZone> {
-    let Ok(entries) = fs::read_dir(root) else {
-        return Vec::new();
-    };
-    let mut zones: Vec<ThermalZone> = entries
-        .filter_map(|entry| thermal_zone(&entry.ok()?.path()))
-        .take(ZONES_MAX)
-        .collect();
-    zones.sort_by(|a, b| a.name.cmp(&b.name));
-    zones
-}
-
-fn thermal_zone(folder: &Path) -> Option<ThermalZone> {
-    let file_name = folder.file_name()?.to_str()?;
-    if !file_name.starts_with("thermal_zone") {
-        return None;
-    }
-    let millidegrees: i32 = fs::read_to_string(folder.join("temp"))
-        .ok()?
-        .trim()
-        .parse()
-        .ok()?;
-    let kind = fs::read_to_string(folder.join("type")).unwrap_or_default();
-    let name = if kind.trim().is_empty() {
-        file_name
-    } else {
-        kind.trim()
-    };
-    Some(ThermalZone {
-        name: name.to_owned(),
-        celsius: f64::from(millidegrees) / 1000.0,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -149,33 +102,6 @@ mod tests {
     fn a_file_system_has_a_size_and_a_missing_folder_has_none() {
         assert!(disk_free_bytes(Path::new("/")).is_ok());
         assert!(disk_free_bytes(Path::new("/no/such/folder")).is_err());
-    }
-
-    #[test]
-    fn thermal_zones_are_read_and_broken_ones_left_out() {
-        let root = tempfile::tempdir().unwrap();
-        for (folder, files) in [
-            (
-                "thermal_zone0",
-                &[("type", "GPU-therm\n"), ("temp", "41500\n")][..],
-            ),
-            ("thermal_zone1", &[("temp", "-5000\n")]),
-            ("thermal_zone2", &[("type", "broken"), ("temp", "hot")]),
-            ("cooling_device0", &[("temp", "1")]),
-        ] {
-            let folder = root.path().join(folder);
-            fs::create_dir(&folder).unwrap();
-            for (name, content) in files {
-                fs::write(folder.join(name), content).unwrap();
-            }
-        }
-        let zone = |name: &str, celsius| ThermalZone {
-            name: name.into(),
-            celsius,
-        };
-        let expected = [zone("GPU-therm", 41.5), zone("thermal_zone1", -5.0)];
-        assert_eq!(thermal_zones(root.path()), expected);
-        assert_eq!(thermal_zones(Path::new("/no/such/folder")), []);
     }
 
     proptest! {

@@ -3,7 +3,9 @@
 use super::{CliError, RunArgs, STATUS_LINE_LIVE};
 use crate::annotate::AnnotateReport;
 use crate::capture::{CaptureState, StopFlag};
+use crate::clock;
 use crate::config::{AnnotateSettings, RawSettings, Settings};
+use crate::health::{self, Monitor, MonitorOptions, Service};
 use crate::pipeline::{self, Drops, Handle, Lookout, Sight, Snapshot, StallWatch, Summary};
 use crate::sink::{ClassTally, StatusInput, StatusLine, SummaryInput, summary_table};
 use crate::source::{Pace, SourceUri};
@@ -22,16 +24,28 @@ const DEMO_FILES_MAX: u32 = 75;
 
 /// Runs until the source ends, enough frames were seen or a signal comes.
 pub(super) fn run(args: &RunArgs) -> Result<(), CliError> {
+    let started_ns = clock::monotonic_ns();
     let stop = StopFlag::new();
     stop_on_signals(&stop)?;
     let settings = settings(args)?;
     let is_terminal_ours = settings.sinks.is_empty();
     let stall_warning = settings.stall_warning;
-    let (receiver, handle) = Lookout::builder()
-        .config(settings)
-        .stop_flag(stop)
-        .start()?;
+    let mut options = MonitorOptions {
+        file: settings.health.clone(),
+        started_ns,
+        celsius_shed: settings.celsius_shed,
+        age_max: settings.age_max,
+        ..MonitorOptions::default()
+    };
+    let started = Lookout::builder().config(settings).stop_flag(stop).start();
+    let (receiver, handle) = started.inspect_err(|error| {
+        if let Some(file) = &options.file {
+            health::write_failed_start(file, started_ns, error);
+        }
+    })?;
     eprintln!("lookout: {} through {}", handle.source(), handle.model_id());
+    options.service = Service::from_environment();
+    let monitor = monitor(&handle, options)?;
 
     let mut status = is_terminal_ours.then(StatusLine::on_stderr).flatten();
     STATUS_LINE_LIVE.store(status.is_some(), Ordering::Relaxed);
@@ -54,7 +68,21 @@ pub(super) fn run(args: &RunArgs) -> Result<(), CliError> {
     drop(receiver);
     STATUS_LINE_LIVE.store(false, Ordering::Relaxed);
     drop(status);
-    finish(handle)
+    finish(handle, monitor)
+}
+
+/// Watches over the run where that is of use: when its health is asked for, and when its load
+/// may be shed.
+fn monitor(handle: &Handle, options: MonitorOptions) -> Result<Option<Monitor>, CliError> {
+    let is_wanted = options.file.is_some() || options.service.is_some();
+    if !is_wanted && handle.pace() != Pace::Live {
+        return Ok(None);
+    }
+    let started = Monitor::start(handle.observer(), options);
+    started.map(Some).map_err(|source| CliError::System {
+        what: "cannot start a thread; end other programs or raise `ulimit -u`",
+        source,
+    })
 }
 
 /// The first SIGINT or SIGTERM ends the run in good order, a second one at once.
@@ -157,9 +185,12 @@ impl Vigil {
 }
 
 /// Waits for the end, shows the table and passes the run's error on.
-fn finish(handle: Handle) -> Result<(), CliError> {
+fn finish(handle: Handle, monitor: Option<Monitor>) -> Result<(), CliError> {
     let (source, model_id) = (handle.source().to_owned(), handle.model_id().to_owned());
     let summary = handle.join();
+    if let Some(monitor) = monitor {
+        monitor.finish(&summary.ended);
+    }
     eprint!(
         "{}",
         summary_table(&summary_input(source, model_id, &summary))
@@ -236,6 +267,7 @@ fn causes(drops: &Drops) -> Vec<(String, u64)> {
     [
         ("lost by the source", drops.source),
         ("damaged", drops.damaged),
+        ("left out to shed load", drops.skipped),
         ("overwritten while the detector was busy", drops.overwritten),
         ("failed in the detector", drops.failed),
     ]

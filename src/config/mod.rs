@@ -15,6 +15,11 @@
 //! sinks = ["unix:/run/lookout.sock"]
 //! queue_frames = 64           # how far a sink may fall behind
 //! stall_warning_ms = 2000     # how long without a frame is worth a warning
+//! health = "/run/lookout/health.json"  # a file that always says how lookout is
+//! lite_model = "/usr/share/lookout/models/road-lite"  # stands by for heat and overload
+//! celsius_shed = 85           # from this temperature of a processor on, work is left out
+//! age_ms_max = 400            # the same when frames are older at publication; without it
+//!                             # a slow board may be slow
 //!
 //! [annotate]
 //! directory = "annotated"

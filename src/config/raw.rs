@@ -3,8 +3,8 @@
 use super::error::ConfigError;
 use super::settings::{AnnotateSettings, Settings};
 use super::values::{
-    ANNOTATE_EVERY_NTH, ANNOTATE_FILES_MAX, FRAMES, QUEUE_FRAMES, STALL_WARNING_MS, THREADS,
-    number, picture_file, refuse, score, sinks, source,
+    AGE_MS_MAX, ANNOTATE_EVERY_NTH, ANNOTATE_FILES_MAX, CELSIUS_SHED, FRAMES, QUEUE_FRAMES,
+    STALL_WARNING_MS, THREADS, number, path, picture_file, refuse, score, sinks, source,
 };
 use serde::Deserialize;
 use std::fs::File;
@@ -37,6 +37,14 @@ pub struct RawSettings {
     pub queue_frames: Option<i64>,
     /// How many milliseconds without a frame are worth a warning.
     pub stall_warning_ms: Option<i64>,
+    /// File that says how the program is.
+    pub health: Option<PathBuf>,
+    /// Folder of the lite model.
+    pub lite_model: Option<PathBuf>,
+    /// From how many degrees Celsius on work is left out.
+    pub celsius_shed: Option<i64>,
+    /// From which age of frames on, in milliseconds, work is left out.
+    pub age_ms_max: Option<i64>,
     /// Annotated pictures.
     #[serde(default)]
     pub annotate: RawAnnotate,
@@ -105,6 +113,10 @@ impl RawSettings {
             sinks: self.sinks.or(fallback.sinks),
             queue_frames: self.queue_frames.or(fallback.queue_frames),
             stall_warning_ms: self.stall_warning_ms.or(fallback.stall_warning_ms),
+            health: self.health.or(fallback.health),
+            lite_model: self.lite_model.or(fallback.lite_model),
+            celsius_shed: self.celsius_shed.or(fallback.celsius_shed),
+            age_ms_max: self.age_ms_max.or(fallback.age_ms_max),
             annotate: RawAnnotate {
                 directory: self.annotate.directory.or(fallback.annotate.directory),
                 format: self.annotate.format.or(fallback.annotate.format),
@@ -134,6 +146,11 @@ impl RawSettings {
             queue_frames: number("queue_frames", self.queue_frames, QUEUE_FRAMES)?
                 .map_or(defaults.queue_frames, |frames| frames as usize),
             stall_warning: stall_warning_ms.map_or(defaults.stall_warning, Duration::from_millis),
+            health: path("health", self.health, "the name of a file")?,
+            lite_model: path("lite_model", self.lite_model, "the folder of a model")?,
+            celsius_shed: number("celsius_shed", self.celsius_shed, CELSIUS_SHED)?
+                .map_or(defaults.celsius_shed, |celsius| celsius as f64),
+            age_max: number("age_ms_max", self.age_ms_max, AGE_MS_MAX)?.map(Duration::from_millis),
             annotate: self.annotate.validate()?,
         })
     }

@@ -2,7 +2,8 @@
 
 use super::error::ConfigError;
 use super::values::{
-    ANNOTATE_EVERY_NTH, ANNOTATE_FILES_MAX, FRAMES, QUEUE_FRAMES, THREADS, number, score,
+    AGE_MS_MAX, ANNOTATE_EVERY_NTH, ANNOTATE_FILES_MAX, CELSIUS_SHED, FRAMES, QUEUE_FRAMES,
+    THREADS, number, refuse, score,
 };
 use crate::annotate::PictureFile;
 use crate::detector::EngineChoice;
@@ -35,6 +36,15 @@ pub struct Settings {
     pub queue_frames: usize,
     /// How long without a frame is worth a warning.
     pub stall_warning: Duration,
+    /// File that always says how the program is, if wanted.
+    pub health: Option<PathBuf>,
+    /// Folder of a smaller model that stands by for heat and overload, if wanted.
+    pub lite_model: Option<PathBuf>,
+    /// From this temperature of a processor on, in degrees Celsius, work is left out.
+    pub celsius_shed: f64,
+    /// Work is left out when frames are older than this at publication; `None`: a slow board
+    /// may be slow.
+    pub age_max: Option<Duration>,
     /// Annotated pictures, if wanted.
     pub annotate: Option<AnnotateSettings>,
 }
@@ -78,6 +88,11 @@ impl Default for Settings {
             sinks: Vec::new(),
             queue_frames: 64,
             stall_warning: Duration::from_secs(2),
+            health: None,
+            lite_model: None,
+            // Boards slow down by themselves from 85 to 97 degrees on.
+            celsius_shed: 85.0,
+            age_max: None,
             annotate: None,
         }
     }
@@ -98,6 +113,14 @@ impl Settings {
             whole(self.queue_frames as u64),
             QUEUE_FRAMES,
         )?;
+        if !(*CELSIUS_SHED.start() as f64..=*CELSIUS_SHED.end() as f64).contains(&self.celsius_shed)
+        {
+            let (least, most) = (CELSIUS_SHED.start(), CELSIUS_SHED.end());
+            let allowed = format!("a number from {least} to {most}");
+            return Err(refuse("celsius_shed", self.celsius_shed, allowed));
+        }
+        let age_ms = self.age_max.map(|age| age.as_millis() as u64);
+        number("age_ms_max", age_ms.and_then(whole), AGE_MS_MAX)?;
         if let Some(annotate) = &self.annotate {
             number(
                 "annotate.every_nth",

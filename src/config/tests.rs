@@ -37,6 +37,10 @@ fn the_documented_file_sets_every_key() {
         && raw.sinks.is_some()
         && raw.queue_frames.is_some()
         && raw.stall_warning_ms.is_some()
+        && raw.health.is_some()
+        && raw.lite_model.is_some()
+        && raw.celsius_shed.is_some()
+        && raw.age_ms_max.is_some()
         && raw.annotate.directory.is_some()
         && raw.annotate.format.is_some()
         && raw.annotate.every_nth.is_some()
@@ -47,6 +51,8 @@ fn the_documented_file_sets_every_key() {
     assert_eq!((settings.threads, settings.pinned), (2, true));
     assert_eq!(settings.score, Some(0.4));
     assert_eq!(settings.stall_warning, Duration::from_secs(2));
+    assert_eq!(settings.celsius_shed, 85.0);
+    assert_eq!(settings.age_max, Some(Duration::from_millis(400)));
     assert_eq!(settings.annotate.unwrap().every_nth, 15);
 }
 
@@ -68,6 +74,11 @@ fn a_refused_value_names_its_key_and_what_is_allowed() {
             "stall_warning_ms = 5",
             ["stall_warning_ms", "5", "100 to 3600000"],
         ),
+        ("celsius_shed = 39", ["celsius_shed", "39", "40 to 120"]),
+        ("celsius_shed = 121", ["celsius_shed", "121", "40 to 120"]),
+        ("age_ms_max = 9", ["age_ms_max", "9", "10 to 60000"]),
+        ("health = ''", ["health", "empty", "file"]),
+        ("lite_model = ''", ["lite_model", "empty", "model"]),
         ("source = 'tape:'", ["source", "tape:", "drive:"]),
         ("sinks = ['jsonl']", ["sinks", "jsonl", "jsonl:-"]),
         ("sinks = ['jsonl:-', 'jsonl:-']", ["sinks", "twice", "once"]),
@@ -108,6 +119,14 @@ fn settings_made_by_a_program_are_checked_too() {
         },
         Settings {
             queue_frames: usize::MAX,
+            ..Settings::default()
+        },
+        Settings {
+            celsius_shed: f64::NAN,
+            ..Settings::default()
+        },
+        Settings {
+            age_max: Some(Duration::ZERO),
             ..Settings::default()
         },
         Settings {
@@ -181,7 +200,7 @@ proptest! {
 
     #[test]
     fn arbitrary_toml_never_panics(
-        key in "(source|model|score|frames|threads|pinned|sinks|queue_frames|annotate|[a-z]{1,6})",
+        key in "(source|model|score|frames|threads|pinned|sinks|queue_frames|celsius_shed|age_ms_max|health|annotate|[a-z]{1,6})",
         value in r#"(-?[0-9]{1,20}|-?[0-9]{1,9}\.[0-9]{1,9}|nan|inf|"[ -!#-~]{0,20}"|\[{1,200}|\{.{0,20}\})"#,
         rest in "\\PC{0,80}",
     ) {

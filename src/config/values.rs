@@ -6,6 +6,7 @@ use crate::detector::THREADS_MAX;
 use crate::sink::SinkUri;
 use crate::source::SourceUri;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 
 /// The most sinks that one run feeds.
 pub const SINKS_MAX: usize = 16;
@@ -14,6 +15,8 @@ pub(super) const FRAMES: RangeInclusive<i64> = 1..=1_000_000_000_000;
 pub(super) const THREADS: RangeInclusive<i64> = 1..=THREADS_MAX as i64;
 pub(super) const QUEUE_FRAMES: RangeInclusive<i64> = 1..=1024;
 pub(super) const STALL_WARNING_MS: RangeInclusive<i64> = 100..=3_600_000;
+pub(super) const CELSIUS_SHED: RangeInclusive<i64> = 40..=120;
+pub(super) const AGE_MS_MAX: RangeInclusive<i64> = 10..=60_000;
 pub(super) const ANNOTATE_EVERY_NTH: RangeInclusive<i64> = 1..=1_000_000;
 pub(super) const ANNOTATE_FILES_MAX: RangeInclusive<i64> = 1..=1_000_000;
 
@@ -42,6 +45,17 @@ pub(super) fn number(
             Err(refuse(key, value, range))
         }
         None => Ok(None),
+    }
+}
+
+pub(super) fn path(
+    key: &'static str,
+    value: Option<PathBuf>,
+    what: &'static str,
+) -> Result<Option<PathBuf>, ConfigError> {
+    match value {
+        Some(path) if path.as_os_str().is_empty() => Err(refuse(key, "the empty path", what)),
+        value => Ok(value),
     }
 }
 

@@ -4,8 +4,9 @@ use super::detect::Detect;
 use super::error::StartError;
 use super::handle::Handle;
 use super::inference::Inference;
+use super::observer::Observer;
 use super::outlet::Outlet;
-use super::parts::{Source, annotator, feed, load, spawn_capture, spawn_inference};
+use super::parts::{Source, annotator, feed, load, load_lite, spawn_capture, spawn_inference};
 use super::shared::Shared;
 use crate::capture::{Opener, SourceMode, StopFlag, Supervisor};
 use crate::config::{AnnotateSettings, Settings};
@@ -58,6 +59,7 @@ pub struct Builder {
     stop: StopFlag,
     opener: Option<(Opener, SourceMode, Pace)>,
     detector: Option<Box<dyn Detect>>,
+    lite_detector: Option<Box<dyn Detect>>,
     sinks: Vec<Box<dyn Sink>>,
 }
 
@@ -78,6 +80,13 @@ impl Builder {
     /// The folder of the model. Default: [`super::find_model`].
     pub fn model(mut self, folder: impl Into<PathBuf>) -> Self {
         self.settings.model = Some(folder.into());
+        self
+    }
+
+    /// The folder of a second, smaller model, which is loaded as well and looks at frames when
+    /// [`super::Observer::order`] says so. Default: none.
+    pub fn lite_model(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.settings.lite_model = Some(folder.into());
         self
     }
 
@@ -155,6 +164,12 @@ impl Builder {
         self
     }
 
+    /// Takes a lite detector of your own, in place of [`Self::lite_model`].
+    pub fn lite_detector(mut self, detector: Box<dyn Detect>) -> Self {
+        self.lite_detector = Some(detector);
+        self
+    }
+
     /// Loads the model, opens source and sinks and starts the threads. The receiver gets a
     /// message for every frame that was looked at, empty ones too, and hangs up at the end.
     ///
@@ -172,6 +187,10 @@ impl Builder {
             Some(detector) => detector,
             None => load(&self.settings)?,
         };
+        let lite = match self.lite_detector.take() {
+            Some(detector) => Some(detector),
+            None => load_lite(&self.settings)?,
+        };
         let source = match self.opener.take() {
             Some((opener, mode, pace)) => Source {
                 opener,
@@ -183,35 +202,35 @@ impl Builder {
         };
         let shared = Arc::new(Shared::new(source.pace, self.stop.clone()));
         let (outlet, receiver) = Outlet::new(self.settings.queue_frames, source.pace);
-        let subscriber = outlet.gauge();
-        let mut outlets = vec![outlet];
-        let mut handle = Handle {
+        let mut observer = Observer {
             shared: Arc::clone(&shared),
-            threads: Vec::new(),
-            feeds: Vec::new(),
-            subscriber,
-            source: source.name,
+            sinks: Vec::new(),
+            subscriber: outlet.gauge(),
             model_id: detector.model_id().to_owned(),
+            lite_model_id: lite.as_ref().map(|lite| lite.model_id().to_owned()),
         };
+        let mut outlets = vec![outlet];
+        let mut threads = Vec::new();
         let open_sinks = Arc::new(AtomicUsize::new(sinks.len()));
         for sink in sinks {
-            let (outlet, feed) = feed(
-                sink,
-                self.settings.queue_frames,
-                &shared,
-                Arc::clone(&open_sinks),
-            )?;
+            let queue_frames = self.settings.queue_frames;
+            let (outlet, thread, gauge) =
+                feed(sink, queue_frames, &shared, Arc::clone(&open_sinks))?;
             outlets.push(outlet);
-            handle.feeds.push(feed);
+            threads.push(thread);
+            observer.sinks.push(gauge);
         }
-        let inference = Inference::new(detector, outlets, annotator, self.settings.frames_max);
+        let mut handle = Handle {
+            observer,
+            threads: Vec::new(),
+            sinks: threads,
+            source: source.name,
+        };
+        let frames_max = self.settings.frames_max;
+        let inference = Inference::new(detector, lite, outlets, annotator, frames_max);
         let stop = shared.stop.clone();
-        let supervisor = Supervisor::new(
-            source.opener,
-            source.mode,
-            stop,
-            Arc::clone(&shared.capture),
-        );
+        let capture = Arc::clone(&shared.capture);
+        let supervisor = Supervisor::new(source.opener, source.mode, stop, capture);
         handle
             .threads
             .push(spawn_inference(inference, Arc::clone(&shared))?);

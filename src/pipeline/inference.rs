@@ -2,11 +2,12 @@
 
 use super::detect::Detect;
 use super::error::RunError;
+use super::models::Models;
 use super::outlet::Outlet;
 use super::shared::{Ended, Shared};
 use crate::annotate::AnnotateWriter;
 use crate::clock::{self, WallClock};
-use crate::detection::{DetectionFrame, MODEL_ID_BYTES_MAX};
+use crate::detection::{DetectionFrame, LoadShedding, SheddingLevel};
 use crate::frame::Frame;
 use crate::mailbox::Taken;
 use crate::pixels::{Decoder, Picture};
@@ -21,7 +22,7 @@ const FAILURES_IN_A_ROW_MAX: u64 = 10;
 
 /// All that the inference thread owns. Its buffers are reused from frame to frame.
 pub(super) struct Inference {
-    detector: Box<dyn Detect>,
+    models: Models,
     decoder: Decoder,
     clock: WallClock,
     message: DetectionFrame,
@@ -35,16 +36,16 @@ pub(super) struct Inference {
 impl Inference {
     pub(super) fn new(
         detector: Box<dyn Detect>,
+        lite: Option<Box<dyn Detect>>,
         outlets: Vec<Outlet>,
         annotator: Option<AnnotateWriter>,
         frames_max: Option<u64>,
     ) -> Self {
-        let message = empty_message(detector.model_id());
         Self {
-            detector,
+            models: Models::new(detector, lite),
             decoder: Decoder::new(),
             clock: WallClock::new(),
-            message,
+            message: empty_message(),
             outlets,
             annotator,
             frames_max,
@@ -61,7 +62,12 @@ impl Inference {
                 Taken::Timeout => {}
                 Taken::Closed if shared.stop.is_stopped() => break,
                 Taken::Closed => return Ok(Some(Ended::SourceEnd)),
-                Taken::Frame => self.process(&frame, shared)?,
+                Taken::Frame => {
+                    let began_ns = shared.times.begin_inference();
+                    let processed = self.process(&frame, shared);
+                    shared.times.end_inference(began_ns);
+                    processed?;
+                }
             }
             if self
                 .frames_max
@@ -96,8 +102,10 @@ impl Inference {
         };
         self.is_last_damaged = false;
         let decode = lap.next();
+        let load = shared.load.load(self.models.has_lite());
+        let model = self.models.pick(load.level == SheddingLevel::Lite);
         let message = &mut self.message;
-        let times = match self.detector.detect(&picture, &mut message.detections) {
+        let times = match model.detector.detect(&picture, &mut message.detections) {
             Ok(times) => times,
             Err(error) => {
                 shared.tallies.failed.add_one();
@@ -108,10 +116,14 @@ impl Inference {
         lap.next();
         message.frame_width = picture.width();
         message.frame_height = picture.height();
+        message.load = load;
+        message.degraded = shared.load.is_degraded();
+        message.model_id.clone_from(&model.id);
         stamp(message, frame, &mut self.clock);
         for outlet in &mut self.outlets {
             outlet.send(message, &shared.stop);
         }
+        shared.times.note_publication(message.captured_monotonic_ns);
         let publish = lap.next();
         let took = [
             decode,
@@ -126,6 +138,7 @@ impl Inference {
             annotate(annotator, &picture, message, shared.pace);
         }
         message.sequence += 1;
+        self.models.ready_lite(&picture);
         Ok(())
     }
 }
@@ -191,13 +204,7 @@ fn count_failure(failures_in_a_row: &mut u64, reason: &str) -> Result<(), RunErr
 }
 
 /// The message that is filled anew for each frame.
-fn empty_message(model_id: &str) -> DetectionFrame {
-    let mut id: heapless::String<MODEL_ID_BYTES_MAX> = heapless::String::new();
-    for letter in model_id.chars() {
-        if id.push(letter).is_err() {
-            break;
-        }
-    }
+fn empty_message() -> DetectionFrame {
     DetectionFrame {
         sequence: 0,
         source_sequence: 0,
@@ -207,7 +214,9 @@ fn empty_message(model_id: &str) -> DetectionFrame {
         age_us: 0,
         frame_width: 0,
         frame_height: 0,
-        model_id: id,
+        load: LoadShedding::default(),
+        degraded: false,
+        model_id: heapless::String::new(),
         detections: heapless::Vec::new(),
     }
 }

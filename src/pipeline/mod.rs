@@ -18,9 +18,14 @@ mod detect;
 mod error;
 mod handle;
 mod inference;
+mod load;
+mod models;
+mod observer;
 mod outlet;
 mod parts;
 mod shared;
+mod snapshot;
+mod times;
 mod watch;
 
 #[cfg(test)]
@@ -30,6 +35,9 @@ pub use builder::{Builder, Lookout};
 pub use defaults::{default_source, find_model, model_folders};
 pub use detect::Detect;
 pub use error::{RunError, StartError};
-pub use handle::{Drops, Handle, Snapshot, Summary};
+pub use handle::{Handle, Summary};
+pub use load::EVERY_NTH_MAX;
+pub use observer::Observer;
 pub use shared::Ended;
+pub use snapshot::{Drops, FrameTimes, Snapshot, Vitals};
 pub use watch::{Sight, StallWatch};

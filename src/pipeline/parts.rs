@@ -2,8 +2,8 @@
 
 use super::detect::Detect;
 use super::error::{RunError, StartError};
-use super::handle::Feed;
 use super::inference::Inference;
+use super::observer::SinkGauge;
 use super::outlet::Outlet;
 use super::shared::{Ended, Shared};
 use super::{capture, defaults};
@@ -11,7 +11,8 @@ use crate::annotate::{AnnotateError, AnnotateOptions, AnnotateWriter};
 use crate::capture::{Opener, SourceMode, Supervisor};
 use crate::config::{AnnotateSettings, Settings};
 use crate::detector::{Detector, DetectorOptions};
-use crate::sink::{self, Sink, SinkError};
+use crate::process::memory_resident_bytes;
+use crate::sink::{self, Sink, SinkError, SinkThread};
 use crate::source::{self, FrameSource, Pace, SourceError, SourceUri};
 use std::num::NonZeroU64;
 use std::path::Path;
@@ -67,13 +68,32 @@ pub(super) fn load(settings: &Settings) -> Result<Box<dyn Detect>, StartError> {
             &found
         }
     };
-    let options = DetectorOptions {
+    Ok(Box::new(Detector::load(folder, &options(settings))?))
+}
+
+/// Loads the lite model at once where there is one, so that nothing is left to be done when it
+/// is needed, and says what it costs.
+pub(super) fn load_lite(settings: &Settings) -> Result<Option<Box<dyn Detect>>, StartError> {
+    let Some(folder) = &settings.lite_model else {
+        return Ok(None);
+    };
+    let before = memory_resident_bytes();
+    let detector = Detector::load(folder, &options(settings))?;
+    if let (Some(before), Some(after)) = (before, memory_resident_bytes()) {
+        let id = detector.model_id();
+        let mebibytes = after.saturating_sub(before) as f64 / f64::from(1 << 20);
+        log::info!("the lite model {id} stands by and takes {mebibytes:.1} MiB of memory");
+    }
+    Ok(Some(Box::new(detector)))
+}
+
+fn options(settings: &Settings) -> DetectorOptions {
+    DetectorOptions {
         score_min: settings.score,
         threads: settings.threads,
         pinned: settings.pinned,
         engine: settings.engine.clone(),
-    };
-    Ok(Box::new(Detector::load(folder, &options)?))
+    }
 }
 
 pub(super) fn annotator(settings: &AnnotateSettings) -> Result<AnnotateWriter, AnnotateError> {
@@ -92,18 +112,19 @@ pub(super) fn feed(
     queue_frames: usize,
     shared: &Arc<Shared>,
     open_sinks: Arc<AtomicUsize>,
-) -> Result<(Outlet, Feed), SinkError> {
+) -> Result<(Outlet, SinkThread, SinkGauge), SinkError> {
     let (outlet, receiver) = Outlet::new(queue_frames, shared.pace);
-    let gauge = outlet.gauge();
+    let channel = outlet.gauge();
     let guard = PanicGuard(Arc::clone(shared));
-    let closing = Arc::clone(&gauge);
+    let closing = Arc::clone(&channel);
     let thread = sink::spawn(sink, receiver, move || {
         closing.close();
         if open_sinks.fetch_sub(1, Ordering::AcqRel) == 1 {
             guard.0.end(Ended::NobodyListens);
         }
     })?;
-    Ok((outlet, Feed { thread, gauge }))
+    let meter = thread.meter();
+    Ok((outlet, thread, SinkGauge { meter, channel }))
 }
 
 /// Travels with a thread; when that unwinds, it ends the run with an error.

@@ -1,6 +1,8 @@
 //! What the threads of one run share.
 
 use super::error::RunError;
+use super::load::LoadControl;
+use super::times::Times;
 use crate::annotate::AnnotateReport;
 use crate::capture::{CaptureCounters, StopFlag};
 use crate::mailbox::Mailbox;
@@ -35,6 +37,8 @@ pub(super) struct Shared {
     pub(super) mailbox: Mailbox,
     pub(super) capture: Arc<CaptureCounters>,
     pub(super) tallies: Tallies,
+    pub(super) times: Times,
+    pub(super) load: LoadControl,
     statistics: Mutex<Statistics>,
     annotated: Mutex<Option<AnnotateReport>>,
     ended: Mutex<Option<Ended>>,
@@ -45,6 +49,8 @@ pub(super) struct Shared {
 pub(super) struct Tallies {
     /// Frames whose bytes are no picture.
     pub(super) damaged: Tally,
+    /// Frames left out to shed load.
+    pub(super) skipped: Tally,
     /// Frames that the detector failed on.
     pub(super) failed: Tally,
 }
@@ -72,6 +78,8 @@ impl Shared {
             mailbox: Mailbox::new(pace, 0),
             capture: Arc::new(CaptureCounters::default()),
             tallies: Tallies::default(),
+            times: Times::new(),
+            load: LoadControl::new(),
             statistics: Mutex::new(Statistics::new()),
             annotated: Mutex::new(None),
             ended: Mutex::new(None),

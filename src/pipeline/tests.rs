@@ -6,7 +6,7 @@ use super::*;
 use crate::capture::{CaptureState, Opener, SourceMode};
 use crate::class::ObjectClass;
 use crate::config::AnnotateSettings;
-use crate::detection::{DETECTIONS_MAX, Detection, DetectionFrame};
+use crate::detection::{DETECTIONS_MAX, Detection, DetectionFrame, LoadShedding, SheddingLevel};
 use crate::detector::StageTimes;
 use crate::frame::{Frame, FrameStamp, PixelFormat};
 use crate::geometry::BBox;
@@ -30,6 +30,8 @@ pub(super) fn numbered_message(sequence: u64) -> DetectionFrame {
         age_us: 0,
         frame_width: 1,
         frame_height: 1,
+        load: LoadShedding::default(),
+        degraded: false,
         model_id: heapless::String::new(),
         detections: heapless::Vec::new(),
     }
@@ -453,4 +455,108 @@ fn nonsense_settings_are_refused_before_anything_starts() {
         .err()
         .unwrap();
     assert!(error.to_string().contains("queue_frames"), "{error}");
+}
+
+/// Sees nothing, under a name of its own.
+struct Lite;
+
+impl Detect for Lite {
+    fn model_id(&self) -> &str {
+        "lite@0"
+    }
+
+    fn detect(
+        &mut self,
+        _: &Picture<'_>,
+        out: &mut heapless::Vec<Detection, DETECTIONS_MAX>,
+    ) -> Result<StageTimes, Box<dyn std::error::Error + Send + Sync>> {
+        out.clear();
+        Ok(StageTimes::default())
+    }
+}
+
+const LITE: LoadShedding = LoadShedding {
+    level: SheddingLevel::Lite,
+    every_nth: 4,
+};
+
+#[test]
+fn shed_load_shows_in_every_frame_and_is_counted() {
+    let (receiver, handle) = Lookout::builder()
+        .source_with(
+            opener(&[Step::Good; 40], Pace::Live),
+            SourceMode::Live,
+            Pace::Live,
+        )
+        .detector(Box::new(Fake::new()))
+        .lite_detector(Box::new(Lite))
+        .start()
+        .unwrap();
+    let first = receiver.recv_timeout(LONG).unwrap();
+    assert_eq!(
+        (first.load, first.degraded),
+        (LoadShedding::default(), false)
+    );
+    let observer = handle.observer();
+    observer.order(LITE);
+    observer.set_degraded(true);
+    assert_eq!(observer.model_id(LITE), "lite@0");
+    let shed = loop {
+        let message = receiver.recv_timeout(LONG).unwrap();
+        if message.load == LITE {
+            break message;
+        }
+        assert!(message.model_id.starts_with("a-name"), "{message:?}");
+    };
+    assert_eq!((shed.model_id.as_str(), shed.degraded), ("lite@0", true));
+    assert!(shed.detections.is_empty());
+    while observer.vitals().drops.skipped < 30 {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    observer.order(LoadShedding::default());
+    while receiver.recv_timeout(LONG).unwrap().load == LITE {}
+    handle.stop();
+    let counters = handle.join().counters;
+    let drops = counters.drops;
+    assert!(drops.total() >= drops.skipped && drops.faults() == drops.subscriber);
+}
+
+#[test]
+fn without_a_lite_model_only_frames_are_left_out() {
+    let source = opener(&[Step::Good; 40], Pace::Live);
+    let (receiver, handle) = Lookout::builder()
+        .source_with(source, SourceMode::Live, Pace::Live)
+        .detector(Box::new(Fake::new()))
+        .start()
+        .unwrap();
+    let observer = handle.observer();
+    assert!(!observer.has_lite_model());
+    observer.order(LITE);
+    let skipping = LoadShedding {
+        level: SheddingLevel::Skip,
+        ..LITE
+    };
+    while receiver.recv_timeout(LONG).unwrap().load != skipping {}
+    handle.stop();
+    handle.join();
+}
+
+#[test]
+fn a_patient_source_sheds_nothing() {
+    let (allow, permission) = crossbeam_channel::bounded(100);
+    let waiting = Fake {
+        permission: Some(permission),
+        ..Fake::new()
+    };
+    let (receiver, handle) = builder(&[Step::Good; 50], Pace::EveryFrame, waiting)
+        .lite_detector(Box::new(Lite))
+        .start()
+        .unwrap();
+    handle.observer().order(LITE);
+    drop(allow);
+    let seen: Vec<DetectionFrame> = receiver.iter().collect();
+    assert_eq!(seen.len(), 50);
+    let load = LoadShedding::default();
+    assert!(seen.iter().all(|message| message.load == load));
+    assert_eq!(handle.join().counters.drops.skipped, 0);
 }

@@ -1,6 +1,6 @@
 //! One published frame as one line of JSON; `SCHEMA.md` beside this file is its contract.
 
-use crate::detection::{Detection, DetectionFrame};
+use crate::detection::{Detection, DetectionFrame, LoadShedding};
 use serde::{Serialize, Serializer};
 use std::io;
 
@@ -24,6 +24,8 @@ struct Line<'a> {
     age_us: u64,
     frame_width_px: u32,
     frame_height_px: u32,
+    load: LoadShedding,
+    degraded: bool,
     model_id: &'a str,
     #[serde(serialize_with = "objects")]
     detections: &'a [Detection],
@@ -74,6 +76,8 @@ pub fn write_line(frame: &DetectionFrame, out: &mut Vec<u8>) -> io::Result<()> {
         age_us: frame.age_us,
         frame_width_px: frame.frame_width,
         frame_height_px: frame.frame_height,
+        load: frame.load,
+        degraded: frame.degraded,
         model_id: &frame.model_id,
         detections: &frame.detections,
     };
@@ -111,6 +115,7 @@ mod tests {
             r#""captured_monotonic_ns":5000000123,"captured_unix_ns":1795435200123456789,"#,
             r#""wall_clock_synchronised":true,"age_us":41250,"#,
             r#""frame_width_px":960,"frame_height_px":540,"#,
+            r#""load":{"level":"none","every_nth":1},"degraded":false,"#,
             r#""model_id":"road-288x512@0f1e2d3c","detections":["#,
             r#"{"class":"car","score":0.9877,"box_px":[0.12,0.5,50.26,40.0]},"#,
             r#"{"class":"truck","score":0.9807,"box_px":[10.12,10.5,60.26,50.0]}]}"#,
@@ -132,6 +137,7 @@ mod tests {
         frame.captured_monotonic_ns = u64::MAX;
         frame.captured_unix_ns = u64::MAX;
         frame.age_us = u64::MAX;
+        frame.load.every_nth = u32::MAX;
         // Control characters take six bytes each once escaped.
         frame.model_id.clear();
         while frame.model_id.push('\u{1}').is_ok() {}

@@ -19,7 +19,7 @@ pub use json::{LINE_BYTES_MAX, SCHEMA, write_line};
 pub use jsonl::JsonlSink;
 pub use status::{LINE_CLEAR, StatusInput, StatusLine, status_text};
 pub use summary::{ClassTally, SummaryInput, summary_table};
-pub use thread::{SinkReport, SinkThread, spawn};
+pub use thread::{SinkMeter, SinkReport, SinkThread, spawn};
 pub use unix::{BACKLOG_BYTES_MAX, READERS_MAX, UnixSink};
 pub use uri::{SinkUri, SinkUriError};
 
@@ -119,7 +119,7 @@ pub fn open(uri: &SinkUri) -> Result<Box<dyn Sink>, SinkError> {
 #[cfg(test)]
 pub(crate) mod tests {
     use crate::class::ObjectClass;
-    use crate::detection::{Detection, DetectionFrame};
+    use crate::detection::{Detection, DetectionFrame, LoadShedding};
     use crate::geometry::BBox;
 
     /// A frame with `objects` detections, distinct in every field.
@@ -148,6 +148,8 @@ pub(crate) mod tests {
             age_us: 41_250,
             frame_width: 960,
             frame_height: 540,
+            load: LoadShedding::default(),
+            degraded: false,
             model_id,
             detections,
         }

@@ -48,17 +48,35 @@ impl Counters {
     }
 }
 
-/// A sink at work in its own thread.
-pub struct SinkThread {
+/// Reads what a sink did so far, from any thread.
+#[derive(Clone)]
+pub struct SinkMeter {
     sink: String,
     counters: Arc<Counters>,
+}
+
+impl SinkMeter {
+    /// What the sink did so far.
+    pub fn report(&self) -> SinkReport {
+        self.counters.report(self.sink.clone())
+    }
+}
+
+/// A sink at work in its own thread.
+pub struct SinkThread {
+    meter: SinkMeter,
     handle: JoinHandle<()>,
 }
 
 impl SinkThread {
     /// What it did so far.
     pub fn report(&self) -> SinkReport {
-        self.counters.report(self.sink.clone())
+        self.meter.report()
+    }
+
+    /// A way to go on asking that, also after the end.
+    pub fn meter(&self) -> SinkMeter {
+        self.meter.clone()
     }
 
     /// Whether the thread has ended; [`Self::join`] then returns at once.
@@ -74,8 +92,10 @@ impl SinkThread {
     /// [`SinkError::Panicked`] when the thread died.
     pub fn join(self) -> Result<SinkReport, SinkError> {
         match self.handle.join() {
-            Ok(()) => Ok(self.counters.report(self.sink)),
-            Err(_) => Err(SinkError::Panicked { sink: self.sink }),
+            Ok(()) => Ok(self.meter.report()),
+            Err(_) => Err(SinkError::Panicked {
+                sink: self.meter.sink,
+            }),
         }
     }
 }
@@ -105,11 +125,11 @@ pub fn spawn(
             sink: name.clone(),
             source,
         })?;
-    Ok(SinkThread {
+    let meter = SinkMeter {
         sink: name,
         counters,
-        handle,
-    })
+    };
+    Ok(SinkThread { meter, handle })
 }
 
 struct Worker {

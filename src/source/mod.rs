@@ -57,6 +57,14 @@ pub enum SourceError {
     /// No frame came in time; a camera must be reopened.
     #[error("no frame within {0:?}: the camera stalled")]
     Timeout(Duration),
+    /// There is no such device: it is not plugged in, or its driver is not loaded.
+    #[error("{device}: {reason}")]
+    Absent {
+        /// The device node.
+        device: String,
+        /// What is missing and what would help.
+        reason: String,
+    },
     /// The device failed or vanished; it must be reopened.
     #[error("{device}: {reason}")]
     Device {

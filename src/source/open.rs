@@ -10,7 +10,7 @@ use std::path::Path;
 /// Opens the source that `uri` names.
 ///
 /// # Errors
-/// [`SourceError::Device`] for a camera, [`SourceError::File`] for files,
+/// [`SourceError::Absent`] and [`SourceError::Device`] for a camera, [`SourceError::File`] for files,
 /// [`SourceError::Uri`] for parameters that do not go together; each says what to do.
 pub fn open(uri: &SourceUri) -> Result<Box<dyn FrameSource>, SourceError> {
     Ok(match uri {

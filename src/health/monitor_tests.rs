@@ -1,0 +1,190 @@
+//! Tests of the monitor on whole runs. They wait for what must come, not for a time.
+
+#![allow(clippy::unwrap_used)]
+use super::*;
+use crate::capture::{Opener, SourceMode};
+use crate::detection::{DETECTIONS_MAX, Detection};
+use crate::detector::StageTimes;
+use crate::frame::{Frame, FrameStamp, PixelFormat};
+use crate::health::HealthReport;
+use crate::pipeline::{Detect, Handle, Lookout};
+use crate::pixels::Picture;
+use crate::source::{FrameSource, Next, SourceError};
+use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A camera that can be pulled out.
+struct Camera {
+    is_out: Arc<AtomicBool>,
+    sequence: u64,
+}
+
+fn absent() -> SourceError {
+    SourceError::Absent {
+        device: "/dev/video9".into(),
+        reason: "pulled out".into(),
+    }
+}
+
+impl FrameSource for Camera {
+    fn next_frame(&mut self, frame: &mut Frame) -> Result<Next, SourceError> {
+        if self.is_out.load(Ordering::Relaxed) {
+            return Err(absent());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+        (frame.width, frame.height, frame.stride) = (8, 8, 8);
+        frame.format = PixelFormat::Grey;
+        frame.data.clear();
+        frame.data.resize(64, 100);
+        self.sequence += 1;
+        frame.stamp = FrameStamp {
+            sequence: self.sequence,
+            monotonic_ns: monotonic_ns(),
+        };
+        Ok(Next::Frame)
+    }
+
+    fn describe(&self) -> String {
+        "a camera that can be pulled out".into()
+    }
+
+    fn pace(&self) -> Pace {
+        Pace::Live
+    }
+}
+
+/// Sees nothing, or fails.
+struct Blank {
+    fails: bool,
+}
+
+impl Detect for Blank {
+    fn model_id(&self) -> &str {
+        "blank@0"
+    }
+
+    fn detect(
+        &mut self,
+        _: &Picture<'_>,
+        out: &mut heapless::Vec<Detection, DETECTIONS_MAX>,
+    ) -> Result<StageTimes, Box<dyn Error + Send + Sync>> {
+        out.clear();
+        if self.fails {
+            return Err("scripted failure".into());
+        }
+        Ok(StageTimes::default())
+    }
+}
+
+struct Watched {
+    folder: tempfile::TempDir,
+    is_out: Arc<AtomicBool>,
+    handle: Handle,
+    monitor: Monitor,
+}
+
+impl Watched {
+    fn start(fails: bool) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let is_out = Arc::new(AtomicBool::new(false));
+        let plug = Arc::clone(&is_out);
+        let opener: Opener = Box::new(move || {
+            if plug.load(Ordering::Relaxed) {
+                return Err(absent());
+            }
+            let is_out = Arc::clone(&plug);
+            Ok(Box::new(Camera {
+                is_out,
+                sequence: 0,
+            }))
+        });
+        let (_, handle) = Lookout::builder()
+            .source_with(opener, SourceMode::Live, Pace::Live)
+            .detector(Box::new(Blank { fails }))
+            .start()
+            .unwrap();
+        let options = MonitorOptions {
+            file: Some(folder.path().join("health.json")),
+            sysfs: folder.path().into(),
+            ..MonitorOptions::default()
+        };
+        let monitor = Monitor::start(handle.observer(), options).unwrap();
+        Self {
+            folder,
+            is_out,
+            handle,
+            monitor,
+        }
+    }
+
+    fn report(&self) -> Option<HealthReport> {
+        HealthReport::read(&self.folder.path().join("health.json")).ok()
+    }
+
+    /// Waits until the file says so.
+    fn wait_for(&self, state: HealthState) -> HealthReport {
+        loop {
+            match self.report() {
+                Some(report) if report.state == state => return report,
+                _ => std::thread::sleep(Duration::from_millis(5)),
+            }
+        }
+    }
+
+    fn finish(self) -> HealthReport {
+        let summary = self.handle.join();
+        self.monitor.finish(&summary.ended);
+        HealthReport::read(&self.folder.path().join("health.json")).unwrap()
+    }
+}
+
+#[test]
+fn a_camera_that_goes_and_comes_is_told_in_the_file() {
+    let watched = Watched::start(false);
+    let ok = watched.wait_for(HealthState::Ok);
+    assert_eq!(ok.reasons, Vec::<String>::new());
+    assert!(ok.frames > 0 && ok.inferences > 0, "{ok:?}");
+    assert_eq!(
+        (ok.pid, ok.model_id.as_str()),
+        (std::process::id(), "blank@0")
+    );
+    assert!(ok.ready_monotonic_ns <= ok.first_frame_monotonic_ns);
+    assert!(ok.first_frame_monotonic_ns <= ok.first_detection_monotonic_ns);
+    watched.is_out.store(true, Ordering::Relaxed);
+    let blind = watched.wait_for(HealthState::Blind);
+    assert!(blind.camera_absent && blind.losses > 0, "{blind:?}");
+    assert!(blind.reasons[0].contains("absent"), "{blind:?}");
+    watched.is_out.store(false, Ordering::Relaxed);
+    let again = watched.wait_for(HealthState::Ok);
+    assert_eq!((again.opens, again.camera_absent), (2, false));
+    watched.handle.stop();
+    let last = watched.finish();
+    assert_eq!(last.state, HealthState::Blind);
+    assert!(last.reasons[0].contains("stopped"), "{last:?}");
+}
+
+#[test]
+fn a_run_that_gives_up_ends_as_failed() {
+    let last = Watched::start(true).finish();
+    assert_eq!(last.state, HealthState::Failed);
+    assert!(last.reasons[0].contains("scripted failure"), "{last:?}");
+}
+
+#[test]
+fn a_program_that_does_not_start_says_so_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("health.json");
+    write_failed_start(&file, 7, &absent());
+    let report = HealthReport::read(&file).unwrap();
+    assert_eq!(report.state, HealthState::Failed);
+    assert_eq!(report.reasons, ["/dev/video9: pulled out"]);
+    assert_eq!(report.ready_monotonic_ns, None);
+}
+
+#[test]
+fn a_status_is_one_line() {
+    let verdict = Verdict::because(HealthState::Failed, Reason::Failed("one\ntwo".into()));
+    let line = status_line(&Vitals::default(), &verdict);
+    assert_eq!(line, "failed, 0.0 frames/s, 0 frames looked at; one two");
+}

@@ -53,6 +53,8 @@ enum Verb {
     Lab(xtask::lab::LabArgs),
     /// Cross-builds the firmware for a board
     Build(xtask::build::BuildArgs),
+    /// Tells what the firmware's bytes are, and how they have grown
+    Sizes(xtask::sizes::SizesArgs),
     /// Estimates the speed of the inner loops on ARM processors with llvm-mca
     Mca(xtask::mca::McaArgs),
     /// Tells which C library a program needs, and whether every supported board has it
@@ -78,6 +80,7 @@ fn main() -> ExitCode {
         Verb::CheckTrainer(args) => xtask::check_trainer::run(&args).map_err(Into::into),
         Verb::Lab(args) => xtask::lab::run(&args).map_err(Into::into),
         Verb::Build(args) => xtask::build::run(&args).map_err(Into::into),
+        Verb::Sizes(args) => xtask::sizes::run(&args).map_err(Into::into),
         Verb::Mca(args) => xtask::mca::run(&args).map_err(Into::into),
         Verb::Glibc(args) => xtask::glibc::run(&args).map_err(Into::into),
     };

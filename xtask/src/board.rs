@@ -112,7 +112,7 @@ impl Default for FlashTimes {
 }
 
 fn default_target() -> String {
-    "aarch64-unknown-linux-gnu".to_owned()
+    "aarch64-unknown-linux-musl".to_owned()
 }
 
 fn default_cpu() -> String {

@@ -59,6 +59,8 @@ enum Verb {
     Bundle(xtask::bundle::BundleArgs),
     /// Puts a release on a board over ssh, and looks after it there
     Flash(xtask::flash::FlashArgs),
+    /// Tells what the firmware's bytes are, and how they have grown
+    Sizes(xtask::sizes::SizesArgs),
     /// Estimates the speed of the inner loops on ARM processors with llvm-mca
     Mca(xtask::mca::McaArgs),
     /// Tells which C library a program needs, and whether every supported board has it
@@ -87,6 +89,7 @@ fn main() -> ExitCode {
         Verb::Keygen(args) => xtask::keygen::run(&args).map_err(Into::into),
         Verb::Bundle(args) => xtask::bundle::run(&args).map_err(Into::into),
         Verb::Flash(args) => xtask::flash::run(&args).map_err(Into::into),
+        Verb::Sizes(args) => xtask::sizes::run(&args).map_err(Into::into),
         Verb::Mca(args) => xtask::mca::run(&args).map_err(Into::into),
         Verb::Glibc(args) => xtask::glibc::run(&args).map_err(Into::into),
     };

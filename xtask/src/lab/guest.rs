@@ -8,6 +8,7 @@ use super::{LabError, file_error, require_model};
 use crate::board::Board;
 use crate::build::{self, BuildError};
 use crate::command::run_command;
+use crate::toolchain::Place;
 use crate::workspace;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -176,20 +177,14 @@ impl Bench {
 
 /// Builds the simulated camera for the ARM machine.
 pub(super) fn build_uvcsim(lab: &Path, work: &Path) -> Result<PathBuf, LabError> {
-    const TARGET: &str = "aarch64-unknown-linux-gnu";
-    build::require_standard_library(TARGET)?;
-    let target_dir = work.join("uvcsim");
-    let mut cargo = Command::new(workspace::cargo());
-    // From its own folder, below the root: .cargo/config.toml links it statically.
-    cargo
-        .current_dir(lab.join("uvcsim"))
-        .env("CARGO_TARGET_DIR", &target_dir);
-    cargo
-        .env_remove("RUSTFLAGS")
-        .env_remove("CARGO_ENCODED_RUSTFLAGS");
-    cargo.args(["build", "--release", "--locked", "--target", TARGET]);
-    run_command(&mut cargo)?;
-    Ok(target_dir.join(TARGET).join("release/uvcsim"))
+    const TARGET: &str = "aarch64-unknown-linux-musl";
+    let place = Place {
+        root: lab.join("uvcsim"),
+        target_dir: work.join("uvcsim"),
+    };
+    let mut cargo = build::cross_cargo(TARGET, &place, &[])?;
+    run_command(cargo.args(["build", "--release", "--locked"]))?;
+    Ok(place.target_dir.join(TARGET).join("release/uvcsim"))
 }
 
 /// Builds the guest unless the one that is there was made by the same scripts.

@@ -43,7 +43,7 @@ fn is_processor(name: &str) -> bool {
     let is_part = |part: &&str| name.contains(*part);
     ["cpu", "gpu", "soc", "pkg", "processor", "devfreq"]
         .iter()
-        .any(|part| is_part(&part))
+        .any(|part| is_part(part))
         && !name.contains("fan")
 }
 

@@ -89,6 +89,28 @@ fn wrong_usage_ends_with_2_and_says_what_is_right() {
 }
 
 #[test]
+fn the_owners_file_counts_more_and_may_be_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (release, owner) = (path("release.toml"), path("owner.toml"));
+    std::fs::write(&release, "source = 'drive:'\nmodel = '/no/release/model'\n").unwrap();
+    let words = ["run", "--config", &release, "--override", &owner];
+    let said = stderr(&lookout(&words));
+    assert!(said.contains("/no/release/model"), "{said}");
+    std::fs::write(&owner, "model = '/no/owner/model'\n").unwrap();
+    let said = stderr(&lookout(&words));
+    assert!(said.contains("/no/owner/model"), "{said}");
+    std::fs::write(&owner, "modle = 'x'\n").unwrap();
+    let output = lookout(&words);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("owner.toml"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
 fn a_configuration_file_is_obeyed_and_checked() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("lookout.toml");

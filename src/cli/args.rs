@@ -103,6 +103,10 @@ pub struct RunArgs {
     /// Settings in a TOML file; what the command line says counts more
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Settings in a TOML file that may be missing, and that count more than those of --config:
+    /// what the owner of a board changes, which no release touches
+    #[arg(long = "override", value_name = "FILE")]
+    pub owner: Option<PathBuf>,
     /// Stop after so many frames
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub frames: Option<i64>,

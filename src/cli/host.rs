@@ -1,9 +1,6 @@
 //! What the machine says about itself.
 
-use std::ffi::CString;
 use std::fs;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 
 /// The processor's name, and the board's where it is known; never empty.
 pub(super) fn cpu_name() -> String {
@@ -57,21 +54,6 @@ fn memory_available_of(meminfo: &str) -> Option<u64> {
     kibibytes.checked_mul(1024)
 }
 
-/// Room for files of this user in the file system that holds `path`, in bytes.
-pub(super) fn disk_free_bytes(path: &Path) -> std::io::Result<u64> {
-    let path = CString::new(path.as_os_str().as_bytes())?;
-    // SAFETY: statvfs is plain numbers, for which all zeros is a valid value.
-    let mut status: libc::statvfs = unsafe { std::mem::zeroed() };
-    // SAFETY: the path ends with a zero byte and `status` is valid for writing.
-    if unsafe { libc::statvfs(path.as_ptr(), &mut status) } != 0 {
-        return Err(std::io::Error::last_os_error());
-    }
-    // The types of these numbers differ from platform to platform.
-    #[allow(clippy::unnecessary_cast, clippy::useless_conversion)]
-    let (blocks, block_bytes) = (status.f_bavail as u64, status.f_frsize as u64);
-    Ok(blocks.saturating_mul(block_bytes))
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -96,12 +78,6 @@ mod tests {
         assert_eq!(memory_available_of(meminfo), Some(2 << 20));
         assert_eq!(memory_available_of("MemAvailable: lots"), None);
         assert!(memory_available_bytes().unwrap() > 0);
-    }
-
-    #[test]
-    fn a_file_system_has_a_size_and_a_missing_folder_has_none() {
-        assert!(disk_free_bytes(Path::new("/")).is_ok());
-        assert!(disk_free_bytes(Path::new("/no/such/folder")).is_err());
     }
 
     proptest! {

@@ -11,6 +11,7 @@ use crate::sink::{ClassTally, StatusInput, StatusLine, SummaryInput, summary_tab
 use crate::source::{Pace, SourceUri};
 use crate::statistics::Stage;
 use crossbeam_channel::RecvTimeoutError;
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -101,13 +102,11 @@ fn stop_on_signals(stop: &StopFlag) -> Result<(), CliError> {
 
 /// Puts the layers together and says what was chosen where nothing was asked for.
 fn settings(args: &RunArgs) -> Result<Settings, CliError> {
-    let file = args
-        .config
-        .as_deref()
-        .map(RawSettings::read)
-        .transpose()?
-        .unwrap_or_default();
-    let mut settings = args.settings().or(file).validate()?;
+    let read = |path: Option<&Path>| path.map(RawSettings::read).transpose();
+    let owner = args.owner.as_deref().filter(|path| path.exists());
+    let owner = read(owner)?.unwrap_or_default();
+    let file = read(args.config.as_deref())?.unwrap_or_default();
+    let mut settings = args.settings().or(owner).or(file).validate()?;
     if settings.source.is_none() {
         let source = pipeline::default_source();
         let is_drive = matches!(source, SourceUri::Drive(_));

@@ -137,6 +137,8 @@ mod tests {
             "a link is as long as its target's name"
         );
         assert_eq!(tree_bytes(&folder.path().join("nothing")), 0);
+        assert!(free_bytes(folder.path()).is_ok());
+        assert!(free_bytes(&folder.path().join("nothing")).is_err());
         remove_file(&folder.path().join("nothing")).unwrap();
         remove_folder(&folder.path().join("nothing")).unwrap();
     }

@@ -16,7 +16,6 @@
 
 mod archive;
 mod disk;
-mod health;
 mod install;
 mod key;
 mod layout;
@@ -26,12 +25,14 @@ mod status;
 mod system;
 pub mod trial;
 mod version;
+mod vitals;
 
 #[cfg(test)]
 mod testing;
 
+pub(crate) use disk::free_bytes;
+
 pub use archive::{ArchiveError, BUNDLE_BYTES_MAX, Bundle, write_bundle};
-pub use health::{HealthReport, STATES};
 pub use install::{InstallError, InstallOptions, Installed, install, rollback};
 pub use key::{KeyError, PublicKey, SecretKey};
 pub use layout::{Layout, LayoutError, Slot};
@@ -40,3 +41,4 @@ pub use outcome::{Outcome, Verdict};
 pub use status::{Status, status};
 pub use system::{Board, Linux, System, SystemError};
 pub use version::{Version, VersionError};
+pub use vitals::Vitals;

@@ -1,11 +1,11 @@
 //! What is installed on a board and how it does, for people and programs.
 
-use super::health::HealthReport;
 use super::layout::{Layout, LayoutError, Slot};
 use super::manifest::Manifest;
 use super::outcome::Outcome;
 use super::trial::Trial;
 use super::version::Version;
+use super::vitals::Vitals;
 use serde::{Deserialize, Serialize};
 
 /// `lookout release status --json`.
@@ -24,7 +24,7 @@ pub struct Status {
     /// What became of the last installation.
     pub outcome: Option<Outcome>,
     /// What the firmware last said, and whether that is from this boot.
-    pub health: Option<HealthReport>,
+    pub health: Option<Vitals>,
     /// Whether [`Self::health`] is from this boot.
     pub health_is_current: bool,
 }
@@ -39,7 +39,7 @@ pub fn status(layout: &Layout) -> Result<Status, LayoutError> {
     let other = slot
         .map(Slot::other)
         .and_then(|slot| Manifest::of_slot(layout, slot));
-    let health = HealthReport::read(&layout.health());
+    let health = Vitals::read(&layout.health());
     let health_is_current = health
         .as_ref()
         .is_some_and(|report| report.boot_id == layout.boot_id());

@@ -5,11 +5,11 @@
 //! may not even start; systemd starts it at every boot as long as the trial's file is there.
 
 use super::disk;
-use super::health::HealthReport;
 use super::layout::{Layout, LayoutError, Slot};
 use super::outcome::{Outcome, Verdict};
 use super::system::{System, SystemError};
 use super::version::Version;
+use super::vitals::Vitals;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::PathBuf;
@@ -133,7 +133,7 @@ fn finish(
 fn watch(layout: &Layout, trial: &Trial, system: &mut dyn System) -> Result<String, String> {
     let mut watch = Watch::new(layout, trial, system.monotonic_ns());
     loop {
-        let report = HealthReport::read(&layout.health());
+        let report = Vitals::read(&layout.health());
         let restarts = system.restarts();
         match watch.observe(report, restarts, system.monotonic_ns()) {
             Step::Wait => system.sleep(LOOK_PERIOD),
@@ -187,7 +187,7 @@ impl Watch {
         }
     }
 
-    fn observe(&mut self, report: Option<HealthReport>, restarts: u64, now_ns: u64) -> Step {
+    fn observe(&mut self, report: Option<Vitals>, restarts: u64, now_ns: u64) -> Step {
         if restarts >= RESTARTS_MAX {
             return Step::Reject(format!("it ended {restarts} times; {}", self.last));
         }
@@ -229,13 +229,13 @@ impl Watch {
         Step::Wait
     }
 
-    fn is_from_it_and_now(&self, report: &HealthReport, now_ns: u64) -> bool {
+    fn is_from_it_and_now(&self, report: &Vitals, now_ns: u64) -> bool {
         report.executable == self.program
             && report.boot_id == self.boot_id
             && now_ns.saturating_sub(report.written_monotonic_ns) <= REPORT_AGE_NS_MAX
     }
 
-    fn is_good(&self, report: &HealthReport) -> bool {
+    fn is_good(&self, report: &Vitals) -> bool {
         match report.state.as_str() {
             "ok" | "degraded" => report.inferences > 0,
             "blind" => self.allow_blind,

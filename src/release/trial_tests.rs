@@ -147,7 +147,7 @@ fn a_report_of_another_release_or_boot_says_nothing() {
         0,
     );
     system.sleep(Duration::from_secs(4));
-    let of_b = HealthReport::read(&layout.health());
+    let of_b = Vitals::read(&layout.health());
     assert!(of_b.is_some());
     assert_eq!(watch.observe(of_b.clone(), 0, 4_000_000_000), Step::Wait);
     assert!(watch.stretch.is_none());

@@ -62,7 +62,7 @@ fn examine(args: &DoctorArgs) -> Result<(), CliError> {
     tell(vec![machine::wall_clock(clock::wall_clock_synchronised())]);
     tell(vec![machine::disk(
         Path::new("."),
-        host::disk_free_bytes(Path::new(".")),
+        crate::release::free_bytes(Path::new(".")),
     )]);
     tell(vec![machine::memory(host::memory_available_bytes())]);
     tell(vec![machine::temperature(&HeatReader::new(SYSFS).read())]);

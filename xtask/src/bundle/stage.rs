@@ -54,7 +54,7 @@ struct ReleaseSettings<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     lite_model: Option<String>,
     threads: u32,
-    celsius_shed: f64,
+    celsius_shed: u32,
     sinks: [&'a str; 1],
 }
 
@@ -193,7 +193,7 @@ fn settings(board: &Board, install: Install) -> String {
         model: model(&board.model),
         lite_model: board.lite_model.as_ref().map(model),
         threads: board.threads,
-        celsius_shed: board.limits.celsius_shed.into(),
+        celsius_shed: board.limits.celsius_shed,
         sinks: ["unix:/run/lookout/lookout.sock"],
     };
     let head = "# Settings of this release; the board's owner changes /etc/lookout/lookout.toml.\n";

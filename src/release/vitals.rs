@@ -8,12 +8,10 @@ use std::path::{Path, PathBuf};
 /// The largest report that is read, in bytes.
 const REPORT_BYTES_MAX: u64 = 64 * 1024;
 
-/// The states that a report may name.
-pub const STATES: [&str; 5] = ["starting", "ok", "degraded", "blind", "failed"];
-
-/// The keys of `health.json` that decide whether a release works; others are left to others.
+/// The keys of `health.json` that decide whether a release works. A watcher reads the reports of
+/// releases that are newer than itself, so it asks for no more than it needs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct HealthReport {
+pub struct Vitals {
     /// The boot that it was written in.
     pub boot_id: String,
     /// The process that wrote it.
@@ -22,7 +20,7 @@ pub struct HealthReport {
     pub executable: PathBuf,
     /// When it was written, nanoseconds on CLOCK_MONOTONIC.
     pub written_monotonic_ns: u64,
-    /// One of [`STATES`].
+    /// Name of a [`crate::health::HealthState`].
     pub state: String,
     /// Why the state is not `ok`.
     #[serde(default)]
@@ -31,7 +29,7 @@ pub struct HealthReport {
     pub inferences: u64,
 }
 
-impl HealthReport {
+impl Vitals {
     /// Reads a report; `None` when there is none or none that can be read, which says as much as
     /// an old one: that nothing is known.
     pub fn read(path: &Path) -> Option<Self> {
@@ -61,13 +59,13 @@ mod tests {
         let text = r#"{"schema":"lookout.health/1","boot_id":"b","pid":7,"executable":"/x",
             "written_monotonic_ns":5,"state":"blind","reasons":["no camera"],"inferences":9,"new":1}"#;
         std::fs::write(file.path(), text).unwrap();
-        let report = HealthReport::read(file.path()).unwrap();
+        let report = Vitals::read(file.path()).unwrap();
         assert_eq!((report.pid, report.inferences), (7, 9));
         assert_eq!(report.summary(), "blind: no camera");
         for text in ["", "{}", "[1]", &text[..80]] {
             std::fs::write(file.path(), text).unwrap();
-            assert_eq!(HealthReport::read(file.path()), None, "{text}");
+            assert_eq!(Vitals::read(file.path()), None, "{text}");
         }
-        assert_eq!(HealthReport::read(Path::new("/no/such/file")), None);
+        assert_eq!(Vitals::read(Path::new("/no/such/file")), None);
     }
 }

@@ -7,10 +7,14 @@
 pub mod board;
 pub mod clip;
 pub mod equal;
+pub mod events;
 pub mod evidence;
 pub mod guest;
+pub mod replug;
+pub mod soak;
 mod stamp;
 pub mod steps;
+pub mod tiny_model;
 
 use crate::build::BuildError;
 use crate::command::CommandError;
@@ -31,6 +35,8 @@ pub struct LabArgs {
 pub enum LabVerb {
     /// Capture and detection in the QEMU guest, with all the faults of its cameras
     Guest(guest::GuestArgs),
+    /// A long run in the QEMU guest, of which nothing may grow
+    Soak(soak::SoakArgs),
     /// A virtual board with systemd, udev and sshd, to log in and to flash
     Board(board::BoardArgs),
     /// Detections and inner loops of the ARM binary under qemu-user, to be exactly those of this computer
@@ -49,6 +55,9 @@ pub enum LabError {
     /// The clips cannot be made.
     #[error(transparent)]
     Clip(#[from] ClipError),
+    /// The lab's own model cannot be made.
+    #[error(transparent)]
+    TinyModel(#[from] tiny_model::TinyModelError),
     /// A program is missing.
     #[error("not found: {program}; install it, on Debian and Ubuntu: apt-get install {package}")]
     NoProgram {
@@ -106,6 +115,7 @@ pub enum LabError {
 pub fn run(args: &LabArgs) -> Result<(), LabError> {
     match &args.verb {
         LabVerb::Guest(args) => guest::run(args),
+        LabVerb::Soak(args) => soak::run(args),
         LabVerb::Board(args) => board::run(args),
         LabVerb::Equal(args) => equal::run(args),
     }

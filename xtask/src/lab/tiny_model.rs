@@ -2,7 +2,7 @@
 //!
 //! The shipped models take seconds a picture under emulation, which would hide how soon
 //! detection resumes after a camera came back. This one has the same form, layer kinds and
-//! files, random weights, and a five hundredth of the work: what it finds means nothing.
+//! files, random weights, and a thousandth of the work: what it finds means nothing.
 
 use super::{LabError, file_error};
 use crate::export;

@@ -6,6 +6,7 @@
 # The board is as stock as a new Jetson: nothing of ours is on it. It has
 #   root and jetson       who log in with the same ssh key; jetson may sudo
 #   vivid                 the kernel's virtual camera, there at every boot
+#   dbus                  so that jetson may ask systemd as well
 #   uvcvideo, vhci-hcd    for uvcsim, which the lab copies to it
 #   softdog               a watchdog device
 #
@@ -17,7 +18,7 @@
 set -euo pipefail
 
 if [ $# -ne 1 ]; then
-    sed -n '2,18p' "$0" >&2
+    sed -n '2,19p' "$0" >&2
     exit 2
 fi
 mkdir -p "$1"
@@ -25,7 +26,7 @@ out=$(cd "$1" && pwd)
 suite=bookworm
 disk_bytes=1G
 # jetson's and root's only password is the key.
-packages=systemd-sysv,udev,kmod,openssh-server,sudo,e2fsprogs
+packages=systemd-sysv,udev,dbus,kmod,openssh-server,sudo,e2fsprogs
 modules=(vivid uvcvideo vhci-hcd softdog virtio_net virtio_pci virtio_mmio virtio_blk
     virtio_rng ext4)
 PATH="$PATH:/usr/sbin:/sbin"
@@ -59,7 +60,7 @@ if [ "$(uname -m)" != aarch64 ]; then
 fi
 
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+trap 'rm -rf --one-file-system "$work"' EXIT
 chmod 755 "$work"
 rm -f "$out/board.env" "$out/key" "$out/key.pub"
 ssh-keygen -q -t ed25519 -N '' -C lookout-lab -f "$out/key"
@@ -155,10 +156,11 @@ printf 'UseDNS no\nMaxStartups 50\n' > "$etc/ssh/sshd_config.d/board.conf"
 units=$etc/systemd/system
 mkdir -p "$units/multi-user.target.wants"
 ln -sf /lib/systemd/system/systemd-networkd.service "$units/multi-user.target.wants/"
-# Emulated seconds are dear: no timers, no consoles. Without dbus logind cannot start.
+# Emulated seconds are dear: no timers, no consoles, no sessions.
 for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer \
     e2scrub_reap.service fstrim.timer systemd-networkd-wait-online.service getty@tty1.service \
-    serial-getty@ttyAMA0.service systemd-logind.service; do
+    getty-static.service serial-getty@ttyAMA0.service systemd-logind.service \
+    proc-sys-fs-binfmt_misc.automount; do
     ln -sf /dev/null "$units/$unit"
 done
 cp "$etc/ssh/ssh_host_ed25519_key.pub" "$out/host.pub"

@@ -36,7 +36,7 @@ fi
 PATH="$PATH:/usr/sbin:/sbin"
 
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+trap 'rm -rf --one-file-system "$work"' EXIT
 rm -f "$out/guest.env"
 
 # 1. Kernel and user space in one go. The "cloud" kernels have no vivid.

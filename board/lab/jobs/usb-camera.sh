@@ -1,18 +1,19 @@
 # The simulated USB camera, for jobs that source this after common.sh.
 # shellcheck shell=sh
 
-# Plugs the camera in and waits for its device.
+# Plugs the camera in and waits for its device. After `use 2`, one that has YUYV only is
+# plugged in next.
 start_camera() {
     chmod +x /job/uvcsim
     modprobe -a vhci-hcd uvcvideo || return 1
     mkfifo /tmp/camera-control || return 1
     /job/uvcsim mjpeg:1280x720:/job/clip.mjpeg yuyv:640x480:/job/clip480.yuyv \
-        < /tmp/camera-control &
+        -- yuyv:640x480:/job/clip480.yuyv < /tmp/camera-control &
     exec 3> /tmp/camera-control
     wait_for "$CAMERA"
 }
 
-# Gives the camera a command: plug, unplug, freeze, thaw, tear, quit.
+# Gives the camera a command: plug, unplug, use N, freeze, thaw, tear, quit.
 camera() {
     echo "$1" >&3
 }

@@ -25,7 +25,7 @@ pub(crate) const OBJECTS_MIN: u64 = 50;
 pub(crate) const NMS_IOU: f32 = 0.55;
 
 /// A card without metrics.
-pub(super) fn card(name: &str, network: &Network, training: &Training, onnx: &[u8]) -> ModelCard {
+pub(crate) fn card(name: &str, network: &Network, training: &Training, onnx: &[u8]) -> ModelCard {
     let level = |head: &Head| LevelSpec {
         scores: head.scores.clone(),
         boxes: head.boxes.clone(),

@@ -19,7 +19,7 @@ echo opt_free_kib=$(df -Pk /opt 2>/dev/null | awk 'NR == 2 {print $4}')
 echo tmp_free_kib=$(df -Pk /var/tmp 2>/dev/null | awk 'NR == 2 {print $4}')
 echo opt_writable=$(awk '$2 == "/opt" || $2 == "/" {o = $4} END {print (o ~ /(^|,)ro(,|$)/) ? "no" : "yes"}' /proc/mounts)
 echo cameras=$(ls /dev/video* 2>/dev/null | tr '\n' ' ')
-echo dashcam=$(readlink -f /dev/dashcam 2>/dev/null)
+echo dashcam=$([ -e /dev/dashcam ] && readlink -f /dev/dashcam)
 echo time_s=$(date +%s)
 echo installed=$(readlink /opt/lookout/current 2>/dev/null)
 for tool in tar sha256sum useradd udevadm; do

@@ -3,7 +3,8 @@
 use super::clip::{Clip, ClipFormat};
 use super::evidence::Evidence;
 use super::stamp::build_stamped;
-use super::steps::{JOBS, Job, Played};
+use super::steps::{JOBS, Job, JobModel, Played};
+use super::tiny_model::write_tiny_model;
 use super::{LabError, file_error, require_model};
 use crate::board::Board;
 use crate::build::{self, BuildError};
@@ -18,14 +19,27 @@ use std::process::Command;
 #[derive(clap::Args, Clone, Debug)]
 pub struct GuestArgs {
     /// The board whose firmware is tried
-    #[arg(long, value_name = "BOARD", default_value = "qemu-arm64")]
+    #[arg(long, value_name = "BOARD", default_value = BOARD)]
     pub board: String,
     /// The model for the job that detects
-    #[arg(long, value_name = "DIR", default_value = "models/road-288x512")]
+    #[arg(long, value_name = "DIR", default_value = MODEL)]
     pub model: PathBuf,
     /// Only this job; may be repeated
     #[arg(long = "job", value_name = "NAME")]
     pub jobs: Vec<String>,
+}
+
+const BOARD: &str = "qemu-arm64";
+const MODEL: &str = "models/road-288x512";
+
+impl Default for GuestArgs {
+    fn default() -> Self {
+        Self {
+            board: BOARD.to_owned(),
+            model: MODEL.into(),
+            jobs: Vec::new(),
+        }
+    }
 }
 
 /// Frames of the clips that go through the loop of the virtual camera.
@@ -34,7 +48,7 @@ const LOOP_FRAMES: u32 = 6;
 const USB_FRAMES: u32 = 20;
 
 /// Where everything lies that the jobs need.
-struct Bench {
+pub(super) struct Bench {
     lab: PathBuf,
     work: PathBuf,
     lookout: PathBuf,
@@ -43,8 +57,8 @@ struct Bench {
     played: Played,
 }
 
-/// One line of the table.
-struct Verdict {
+/// One line of the table of a run.
+pub(super) struct Verdict {
     step: String,
     outcome: Result<String, String>,
 }
@@ -57,19 +71,7 @@ pub fn run(args: &GuestArgs) -> Result<(), LabError> {
     for job in jobs {
         verdicts.extend(bench.run(job)?);
     }
-    println!("{}", table(&verdicts));
-    let failed = verdicts
-        .iter()
-        .filter(|verdict| verdict.outcome.is_err())
-        .count();
-    if failed == 0 {
-        return Ok(());
-    }
-    Err(LabError::Failed {
-        failed,
-        all: verdicts.len(),
-        folder: bench.work.join("out"),
-    })
+    bench.conclude(&verdicts)
 }
 
 fn chosen(names: &[String]) -> Result<Vec<&'static Job>, LabError> {
@@ -92,11 +94,11 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Job>, LabError> {
 }
 
 impl Bench {
-    fn prepare(args: &GuestArgs, jobs: &[&Job]) -> Result<Self, LabError> {
+    pub(super) fn prepare(args: &GuestArgs, jobs: &[&Job]) -> Result<Self, LabError> {
         super::require_program("qemu-system-aarch64", "qemu-system-arm")?;
         super::require_program("cpio", "cpio")?;
         let model = workspace::root().join(&args.model);
-        if jobs.iter().any(|job| job.needs_model) {
+        if jobs.iter().any(|job| job.model == Some(JobModel::Shipped)) {
             require_model(&model)?;
         }
         let lab = workspace::root().join("board/lab");
@@ -116,10 +118,42 @@ impl Bench {
         })
     }
 
+    /// Prints the table of the verdicts; any failure among them is an error.
+    pub(super) fn conclude(&self, verdicts: &[Verdict]) -> Result<(), LabError> {
+        println!("{}", table(verdicts));
+        let failed = verdicts
+            .iter()
+            .filter(|verdict| verdict.outcome.is_err())
+            .count();
+        if failed == 0 {
+            return Ok(());
+        }
+        Err(LabError::Failed {
+            failed,
+            all: verdicts.len(),
+            folder: self.work.join("out"),
+        })
+    }
+
+    /// Where everything is built.
+    pub(super) fn work(&self) -> &Path {
+        &self.work
+    }
+
+    /// Where a job's results lie.
+    pub(super) fn out(&self, job: &Job) -> PathBuf {
+        self.work.join("out").join(job.name)
+    }
+
     /// Boots the guest for one job and judges what it left behind.
-    fn run(&self, job: &Job) -> Result<Vec<Verdict>, LabError> {
+    pub(super) fn run(&self, job: &Job) -> Result<Vec<Verdict>, LabError> {
+        self.run_with(job, &[])
+    }
+
+    /// As [`Self::run`], with more files for the job.
+    pub(super) fn run_with(&self, job: &Job, more: &[PathBuf]) -> Result<Vec<Verdict>, LabError> {
         println!("== job {}: {}", job.name, job.purpose);
-        let out = self.work.join("out").join(job.name);
+        let out = self.out(job);
         if out.exists() {
             std::fs::remove_dir_all(&out).map_err(file_error(&out))?;
         }
@@ -131,7 +165,7 @@ impl Bench {
             .arg("--get")
             .arg(&out);
         command.arg("--timeout").arg(job.seconds_max.to_string());
-        for file in self.files(job)? {
+        for file in self.files(job)?.iter().chain(more) {
             command.arg("--put").arg(file);
         }
         command.arg(self.lab.join("jobs").join(format!("{}.sh", job.name)));
@@ -159,16 +193,22 @@ impl Bench {
         let clips = self.work.join("clips");
         let mut files = vec![self.lookout.clone(), jobs.join("common.sh")];
         files.extend(job.clips.iter().map(|name| clips.join(name)));
+        files.extend(job.scripts.iter().map(|name| jobs.join(name)));
         if job.needs_usb {
             files.extend([self.uvcsim.clone(), jobs.join("usb-camera.sh")]);
         }
-        if job.needs_model {
+        if let Some(model) = job.model {
             // The job knows the model as /job/model, whatever its name here.
             let copy = self.work.join("model");
             if copy.exists() {
                 std::fs::remove_dir_all(&copy).map_err(file_error(&copy))?;
             }
-            run_command(Command::new("cp").arg("-r").arg(&self.model).arg(&copy))?;
+            match model {
+                JobModel::Shipped => {
+                    run_command(Command::new("cp").arg("-r").arg(&self.model).arg(&copy))?;
+                }
+                JobModel::Tiny => write_tiny_model(&copy)?,
+            }
             files.push(copy);
         }
         Ok(files)

@@ -7,11 +7,15 @@
 pub mod board;
 pub mod clip;
 pub mod equal;
+pub mod events;
 pub mod evidence;
 pub mod guest;
 pub mod rehearse;
+pub mod replug;
+pub mod soak;
 mod stamp;
 pub mod steps;
+pub mod tiny_model;
 
 use crate::build::BuildError;
 use crate::command::CommandError;
@@ -32,6 +36,8 @@ pub struct LabArgs {
 pub enum LabVerb {
     /// Capture and detection in the QEMU guest, with all the faults of its cameras
     Guest(guest::GuestArgs),
+    /// A long run in the QEMU guest, of which nothing may grow
+    Soak(soak::SoakArgs),
     /// A virtual board with systemd, udev and sshd, to log in and to flash
     Board(board::BoardArgs),
     /// Everything that can go wrong when a board is flashed, on the virtual board
@@ -52,6 +58,9 @@ pub enum LabError {
     /// The clips cannot be made.
     #[error(transparent)]
     Clip(#[from] ClipError),
+    /// The lab's own model cannot be made.
+    #[error(transparent)]
+    TinyModel(#[from] tiny_model::TinyModelError),
     /// A program is missing.
     #[error("not found: {program}; install it, on Debian and Ubuntu: apt-get install {package}")]
     NoProgram {
@@ -115,6 +124,7 @@ pub fn run(args: &LabArgs) -> Result<(), LabError> {
         LabVerb::Rehearse(args) => {
             rehearse::run(args).map_err(|error| LabError::Rehearse(Box::new(error)))
         }
+        LabVerb::Soak(args) => soak::run(args),
         LabVerb::Board(args) => board::run(args),
         LabVerb::Equal(args) => equal::run(args),
     }

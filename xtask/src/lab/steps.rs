@@ -2,6 +2,7 @@
 
 use super::clip::Clip;
 use super::evidence::{Counters, Evidence, Report};
+use super::replug::judge_replug;
 
 /// The clips that the cameras played.
 pub struct Played {
@@ -15,6 +16,15 @@ pub struct Played {
     pub usb_yuyv: Clip,
 }
 
+/// The model of a job, which knows it as /job/model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobModel {
+    /// The one that was asked for, or a shipped one.
+    Shipped,
+    /// The lab's tiny one; see [`super::tiny_model`].
+    Tiny,
+}
+
 /// One boot of the guest.
 pub struct Job {
     /// Its script is `board/lab/jobs/NAME.sh`.
@@ -25,10 +35,12 @@ pub struct Job {
     pub seconds_max: u32,
     /// The clips that it plays.
     pub clips: &'static [&'static str],
+    /// Further scripts that it sources.
+    pub scripts: &'static [&'static str],
     /// Whether it plugs in the simulated USB camera.
     pub needs_usb: bool,
-    /// Whether it detects.
-    pub needs_model: bool,
+    /// What it detects with.
+    pub model: Option<JobModel>,
     /// What it tries.
     pub steps: &'static [Step],
 }
@@ -48,8 +60,9 @@ pub const JOBS: &[Job] = &[
         purpose: "frames through the kernel, compared with the clip byte for byte",
         seconds_max: 180,
         clips: &["clip.yuyv", "clip.nv12"],
+        scripts: &[],
         needs_usb: false,
-        needs_model: false,
+        model: None,
         steps: &[
             Step {
                 name: "loop-yuyv",
@@ -66,8 +79,9 @@ pub const JOBS: &[Job] = &[
         purpose: "faults of the virtual camera",
         seconds_max: 420,
         clips: &[],
+        scripts: &[],
         needs_usb: false,
-        needs_model: false,
+        model: None,
         steps: FAULTS,
     },
     Job {
@@ -75,8 +89,9 @@ pub const JOBS: &[Job] = &[
         purpose: "a USB camera that is unplugged, plugged in again, frozen and thawed",
         seconds_max: 300,
         clips: &["clip.mjpeg", "clip480.yuyv"],
+        scripts: &[],
         needs_usb: true,
-        needs_model: false,
+        model: None,
         steps: &[
             Step {
                 name: "usb-mjpeg",
@@ -101,8 +116,9 @@ pub const JOBS: &[Job] = &[
         purpose: "detections from a USB camera through a torn frame and an unplugging",
         seconds_max: 1200,
         clips: &["clip.mjpeg", "clip480.yuyv"],
+        scripts: &[],
         needs_usb: true,
-        needs_model: true,
+        model: Some(JobModel::Shipped),
         steps: &[
             Step {
                 name: "doctor",
@@ -113,6 +129,19 @@ pub const JOBS: &[Job] = &[
                 judge: |e, _| detected(e),
             },
         ],
+    },
+    Job {
+        name: "replug",
+        purpose: "a camera that comes and goes, as another or frozen, 50 times",
+        seconds_max: 1200,
+        clips: &["clip.mjpeg", "clip480.yuyv"],
+        scripts: &["watch.sh"],
+        needs_usb: true,
+        model: Some(JobModel::Tiny),
+        steps: &[Step {
+            name: "replug",
+            judge: |e, _| judge_replug(e),
+        }],
     },
 ];
 

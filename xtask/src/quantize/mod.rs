@@ -40,6 +40,6 @@ pub use twin::{Dequantized, Precision, Twin};
 pub use weights::{ConvWeights, FoldedWeights, fold_norm};
 
 pub(crate) use check::check_network;
-pub(crate) use folder::{ModelFolder, pictures, replace};
+pub(crate) use folder::{ModelFolder, pictures, replace, write_model};
 pub(crate) use layers::inputs;
 pub(crate) use weights::layer_weights;

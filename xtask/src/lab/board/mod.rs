@@ -293,7 +293,7 @@ fn qemu(overlay: &Overlay, options: &BootOptions, port: u16) -> Command {
     let show = |path: &Path| path.display().to_string();
     let mut append = "console=ttyAMA0 quiet loglevel=3 systemd.show_status=auto panic=1".to_owned();
     if options.no_vivid {
-        append += " module_blacklist=vivid";
+        append += " modprobe.blacklist=vivid";
     }
     let cpu = options.cpu.as_deref().unwrap_or("cortex-a57");
     let mut qemu = Command::new("qemu-system-aarch64");

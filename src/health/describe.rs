@@ -59,8 +59,8 @@ pub(super) fn status_line(vitals: &Vitals, verdict: &Verdict) -> String {
 }
 
 /// Says in the log what has changed.
-pub(super) fn tell(before: Option<&Verdict>, now: &Verdict) {
-    if before.is_none() && now.state == HealthState::Starting {
+pub(super) fn tell(now: &Verdict) {
+    if now.state == HealthState::Starting {
         return;
     }
     let reasons: Vec<String> = now.reasons.iter().map(ToString::to_string).collect();

@@ -211,7 +211,7 @@ impl Watch {
         let is_other = |before: &Verdict| !before.is_same_kind(&verdict);
         let is_news = before.as_ref().is_none_or(is_other);
         if is_news {
-            tell(before.as_ref(), &verdict);
+            tell(&verdict);
         }
         if self.write_timer.is_due(now_ns, is_news) {
             self.write(&vitals, &verdict);

@@ -40,11 +40,8 @@ impl ThermalZone {
 /// Whether the name of a zone or of a cooling device is that of a processor.
 fn is_processor(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    let is_part = |part: &&str| name.contains(*part);
-    ["cpu", "gpu", "soc", "pkg", "processor", "devfreq"]
-        .iter()
-        .any(|part| is_part(part))
-        && !name.contains("fan")
+    let parts = ["cpu", "gpu", "soc", "pkg", "processor", "devfreq"];
+    parts.iter().any(|part| name.contains(part)) && !name.contains("fan")
 }
 
 /// How hot the computer is at one moment.

@@ -1,5 +1,6 @@
 //! A frame's way, from the camera's buffer to the channel and to a file, through the shipped
-//! model, allocates nothing once the run has warmed up.
+//! model, allocates nothing once the run has warmed up; nor does the lite model when it takes
+//! over.
 
 #![allow(clippy::unwrap_used)]
 
@@ -7,7 +8,7 @@ use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use lookout::capture::{Opener, SourceMode};
 use lookout::class::ObjectClass;
 use lookout::clock::monotonic_ns;
-use lookout::detection::{DETECTIONS_MAX, Detection};
+use lookout::detection::{DETECTIONS_MAX, Detection, LoadShedding, SheddingLevel};
 use lookout::detector::{Detector, DetectorOptions, StageTimes};
 use lookout::frame::{Frame, FrameStamp, PixelFormat};
 use lookout::geometry::BBox;
@@ -18,6 +19,8 @@ use lookout::source::{FrameSource, Next, Pace, SourceError};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
 
 /// Frames after which all buffers have their size.
 const WARM_AFTER: u64 = 10;
@@ -61,6 +64,7 @@ struct Camera {
     stride: usize,
     pictures: Vec<Vec<u8>>,
     sequence: u64,
+    pace: Pace,
 }
 
 impl Camera {
@@ -72,6 +76,7 @@ impl Camera {
             stride: 2 * WIDTH,
             pictures: (0..4).map(|number| picture(number).collect()).collect(),
             sequence: 0,
+            pace: Pace::EveryFrame,
         }
     }
 
@@ -88,6 +93,7 @@ impl Camera {
             stride: 0,
             pictures: kinds.map(|kind| jpeg(kind.0, kind.1, kind.2)).into(),
             sequence: 0,
+            pace: Pace::EveryFrame,
         }
     }
 }
@@ -110,6 +116,9 @@ fn jpeg(sampling: SamplingFactor, quality: u8, restart_interval: u16) -> Vec<u8>
 
 impl FrameSource for Camera {
     fn next_frame(&mut self, frame: &mut Frame) -> Result<Next, SourceError> {
+        if self.pace == Pace::Live {
+            std::thread::sleep(Duration::from_millis(5));
+        }
         (frame.format, frame.stride) = (self.format, self.stride);
         (frame.width, frame.height) = (WIDTH as u32, HEIGHT as u32);
         let number = self.sequence as usize % self.pictures.len();
@@ -128,7 +137,7 @@ impl FrameSource for Camera {
     }
 
     fn pace(&self) -> Pace {
-        Pace::EveryFrame
+        self.pace
     }
 }
 
@@ -136,8 +145,29 @@ impl FrameSource for Camera {
 struct Counted {
     detector: Detector,
     seen: u64,
+    warm_after: u64,
     at_start: u64,
-    at_end: std::sync::mpsc::Sender<u64>,
+    at_end: Sender<u64>,
+}
+
+impl Counted {
+    /// Counts from `warm_after` frames on; the number of requests comes at the end.
+    fn load(model: &str, warm_after: u64) -> (Box<Self>, Receiver<u64>) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+        let options = DetectorOptions {
+            threads: 2,
+            ..DetectorOptions::default()
+        };
+        let (at_end, requests) = channel();
+        let counted = Self {
+            detector: Detector::load(&folder.join(model), &options).unwrap(),
+            seen: 0,
+            warm_after,
+            at_start: 0,
+            at_end,
+        };
+        (Box::new(counted), requests)
+    }
 }
 
 impl Detect for Counted {
@@ -150,7 +180,7 @@ impl Detect for Counted {
         picture: &Picture<'_>,
         out: &mut heapless::Vec<Detection, DETECTIONS_MAX>,
     ) -> Result<StageTimes, Box<dyn std::error::Error + Send + Sync>> {
-        if self.seen == WARM_AFTER {
+        if self.seen == self.warm_after {
             self.at_start = REQUESTS.load(Ordering::Relaxed);
         }
         let times = self.detector.detect(picture, out)?;
@@ -181,6 +211,11 @@ fn fifty_frames_from_camera_to_file_allocate_nothing() {
             "requests for memory while {format} frames went through"
         );
     }
+    let requests = requests_of_the_lite_model(Camera::mjpeg());
+    assert_eq!(
+        requests, 0,
+        "requests for memory when the lite model took over"
+    );
 }
 
 /// How often memory was asked for while the frames after the first went through.
@@ -189,21 +224,10 @@ fn requests(camera: Camera) -> u64 {
     let file = folder.path().join("seen.jsonl");
     let mut camera = Some(camera);
     let opener: Opener = Box::new(move || Ok(Box::new(camera.take().unwrap())));
-    let (at_end, requests) = std::sync::mpsc::channel();
-    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/road-288x512");
-    let options = DetectorOptions {
-        threads: 2,
-        ..DetectorOptions::default()
-    };
-    let detector = Counted {
-        detector: Detector::load(&model, &options).unwrap(),
-        seen: 0,
-        at_start: 0,
-        at_end,
-    };
+    let (detector, requests) = Counted::load("road-288x512", WARM_AFTER);
     let (receiver, handle) = Lookout::builder()
         .source_with(opener, SourceMode::Finite, Pace::EveryFrame)
-        .detector(Box::new(detector))
+        .detector(detector)
         .sink(SinkUri::File(file.clone()))
         .frames_max(FRAMES)
         .start()
@@ -216,4 +240,40 @@ fn requests(camera: Camera) -> u64 {
         FRAMES
     );
     requests.recv().unwrap()
+}
+
+/// How often memory was asked for from the moment on at which the lite model takes over.
+fn requests_of_the_lite_model(camera: Camera) -> u64 {
+    let mut camera = Some(Camera {
+        pace: Pace::Live,
+        ..camera
+    });
+    let opener: Opener = Box::new(move || Ok(Box::new(camera.take().unwrap())));
+    let (full, _requests) = Counted::load("road-288x512", WARM_AFTER);
+    // It is shown one frame at the start.
+    let (lite, requests) = Counted::load("road-lite", 1);
+    let (receiver, handle) = Lookout::builder()
+        .source_with(opener, SourceMode::Live, Pace::Live)
+        .detector(full)
+        .lite_detector(lite)
+        .start()
+        .unwrap();
+    let observer = handle.observer();
+    // A frame waits in each of three buffers, and each picture has been in each of them.
+    for _ in 0..5 * WARM_AFTER {
+        receiver.recv().unwrap();
+    }
+    observer.order(LoadShedding {
+        level: SheddingLevel::Lite,
+        every_nth: 2,
+    });
+    let requests = loop {
+        receiver.recv().unwrap();
+        if let Ok(requests) = requests.try_recv() {
+            break requests;
+        }
+    };
+    handle.stop();
+    handle.join().into_result().unwrap();
+    requests
 }

@@ -35,6 +35,8 @@ fn help_is_complete() {
         "--score",
         "--annotate",
         "--sink",
+        "--health",
+        "--lite-model",
         "v4l2:",
         "video:",
         "images:",
@@ -66,6 +68,7 @@ fn wrong_usage_ends_with_2_and_says_what_is_right() {
         (&["run", "--frames", "0"], "1 to"),
         (&["run", "--source", "tape:x"], "drive:"),
         (&["run", "--sink", "fax:"], "jsonl:-"),
+        (&["run", "--health", ""], "a value"),
         (
             &["run", "--config", "/no/such/file.toml"],
             "/no/such/file.toml",
@@ -156,7 +159,46 @@ fn a_broken_model_fails_the_run_and_the_doctor() {
         "disk",
         "memory",
         "temperature",
+        "group video",
+        "camera link",
+        "watchdog",
+        "service",
     ] {
         assert!(report.contains(subject), "no {subject} in {report}");
     }
+}
+
+#[test]
+fn the_way_from_power_on_is_shown_part_by_part_wherever_it_runs() {
+    let output = lookout(&["doctor", "--boot", "--health", "no-such-file.json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let table = String::from_utf8(output.stdout).unwrap();
+    for part in [
+        "firmware",
+        "kernel",
+        "initrd",
+        "units before",
+        "first detection",
+        "whole",
+    ] {
+        assert!(table.contains(part), "no {part} in {table}");
+    }
+    assert!(table.contains("no-such-file.json"), "{table}");
+}
+
+#[test]
+fn a_health_file_without_a_folder_does_not_keep_a_run_from_starting() {
+    let output = lookout(&[
+        "run",
+        "--source",
+        "drive:",
+        "--model",
+        "x",
+        "--health",
+        "no/h.json",
+    ]);
+    let log = stderr(&output);
+    assert!(log.contains("cannot write the health file"), "{log}");
+    assert!(log.contains("--model") || log.contains('x'), "{log}");
+    assert_eq!(output.status.code(), Some(1), "{log}");
 }

@@ -216,7 +216,13 @@ impl Judge {
     fn slow(&mut self, seen: &Observation<'_>) -> Option<Reason> {
         let times = &seen.vitals.times;
         let at_it_ns = at_it_ns(times, seen.now_ns).unwrap_or(0);
-        let took_ns = times.inference_took_ns.unwrap_or(0).max(at_it_ns);
+        let newest_ns = times.inference_took_ns.unwrap_or(0);
+        // Slow is over when a whole row of looks was fast.
+        let took_ns = if self.is_slow {
+            self.learned.look_ns().max(newest_ns).max(at_it_ns)
+        } else {
+            newest_ns.max(at_it_ns)
+        };
         let limit_ns = if self.is_slow { FAST_NS } else { SLOW_NS };
         self.is_slow = self.pace == Pace::Live && took_ns > limit_ns;
         self.is_slow.then_some(Reason::DetectorSlow {

@@ -211,7 +211,8 @@ fn pictures_that_are_all_torn_are_blindness() {
         run.vitals.drops.damaged += 3;
         run.tick();
     }
-    assert_eq!(run.said, [(0, Ok), (5_900, Blind)]);
+    // Losses are told even sooner.
+    assert_eq!(run.said, [(0, Ok), (5_600, Degraded), (5_900, Blind)]);
     assert!(matches!(run.last.reasons[..], [Reason::NothingSeen { .. }]));
 }
 

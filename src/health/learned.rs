@@ -72,7 +72,7 @@ impl Learned {
     }
 
     /// The longest of the newest looks.
-    fn look_ns(&self) -> u64 {
+    pub(super) fn look_ns(&self) -> u64 {
         self.looks_ns.iter().copied().max().unwrap_or(0)
     }
 

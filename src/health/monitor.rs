@@ -1,14 +1,14 @@
 //! The thread that watches over a run: judges it, sheds load, writes the health file and talks
 //! to systemd. It never waits for the run, and the run never waits for it.
 
+use super::describe::{fill, status_line, tell};
 use super::judge::{Judge, Observation, Verdict};
 use super::reason::Reason;
-use super::report::{HealthFile, Identity, SheddingReport};
+use super::report::{HealthFile, Identity};
 use super::service::Service;
 use super::shedding::{Shedder, SheddingPolicy};
 use super::state::HealthState;
 use crate::clock::monotonic_ns;
-use crate::detection::SheddingLevel;
 use crate::pipeline::{Ended, Observer, Vitals};
 use crate::source::Pace;
 use crate::thermal::{Heat, HeatReader, SYSFS};
@@ -211,7 +211,7 @@ impl Watch {
         let is_other = |before: &Verdict| !before.is_same_kind(&verdict);
         let is_news = before.as_ref().is_none_or(is_other);
         if is_news {
-            tell(before.as_ref(), &verdict);
+            tell(&verdict);
         }
         if self.write_timer.is_due(now_ns, is_news) {
             self.write(&vitals, &verdict);
@@ -243,38 +243,9 @@ impl Watch {
             return;
         };
         let mut report = self.identity.report(verdict);
-        let now_ns = report.written_monotonic_ns;
-        let age_ms = |ns: Option<u64>| Some(now_ns.saturating_sub(ns?) / 1_000_000);
-        let (times, capture, age) = (&vitals.times, &vitals.capture, &vitals.recent.age);
-        let has_ages = vitals.frames > 0;
-        report.frames = capture.frames;
-        report.inferences = vitals.frames;
-        report.frame_age_ms = age_ms(times.newest_frame_ns);
-        report.inference_age_ms = age_ms(times.newest_publication_ns);
-        report.frames_per_s = vitals.recent.frames_per_second;
-        report.age_us_p50 = has_ages.then_some(age.p50_us);
-        report.age_us_p99 = has_ages.then_some(age.p99_us);
-        report.drops = vitals.drops.total();
-        report.capture_state = capture.state;
-        report.camera_absent = capture.is_absent;
-        report.opens = capture.opens;
-        report.stalls = capture.stalls;
-        report.losses = capture.losses;
+        let cause = self.shedder.cause();
+        fill(&mut report, vitals, &self.heat, cause);
         report.model_id = self.observer.model_id(vitals.load).to_owned();
-        report.shedding = SheddingReport {
-            level: vitals.load.level,
-            every_nth: vitals.load.every_nth,
-            reason: self
-                .shedder
-                .cause()
-                .filter(|_| vitals.load.level != SheddingLevel::None)
-                .map(ToString::to_string),
-        };
-        report.temperatures.clone_from(&self.heat.zones);
-        report.throttled = self.heat.is_throttled;
-        report.ready_monotonic_ns = Some(times.ready_ns);
-        report.first_frame_monotonic_ns = times.first_frame_ns;
-        report.first_detection_monotonic_ns = times.first_publication_ns;
         file.write(&mut report);
     }
 
@@ -299,29 +270,6 @@ impl Watch {
             service.status(status_line(&vitals, verdict));
         }
     }
-}
-
-/// One line for `systemctl status`.
-fn status_line(vitals: &Vitals, verdict: &Verdict) -> String {
-    let mut line = format!(
-        "{}, {:.1} frames/s, {} frames looked at",
-        verdict.state, vitals.recent.frames_per_second, vitals.frames
-    );
-    for reason in &verdict.reasons {
-        line += &format!("; {reason}");
-    }
-    // A line break would begin another message to systemd.
-    line.replace(['\n', '\r'], " ")
-}
-
-/// Says in the log what has changed.
-fn tell(before: Option<&Verdict>, now: &Verdict) {
-    if before.is_none() && now.state == HealthState::Starting {
-        return;
-    }
-    let reasons: Vec<String> = now.reasons.iter().map(ToString::to_string).collect();
-    let colon = if reasons.is_empty() { "" } else { ": " };
-    log::info!("health is {}{colon}{}", now.state, reasons.join("; "));
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
 use crate::capture::{Opener, SourceMode};
-use crate::detection::{DETECTIONS_MAX, Detection};
+use crate::detection::{DETECTIONS_MAX, Detection, SheddingLevel};
 use crate::detector::StageTimes;
 use crate::frame::{Frame, FrameStamp, PixelFormat};
 use crate::health::HealthReport;
@@ -86,7 +86,16 @@ struct Watched {
 
 impl Watched {
     fn start(fails: bool) -> Self {
+        Self::start_at(40, fails)
+    }
+
+    /// On a board that is so hot.
+    fn start_at(celsius: u32, fails: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let zone = folder.path().join("class/thermal/thermal_zone0");
+        std::fs::create_dir_all(&zone).unwrap();
+        std::fs::write(zone.join("type"), "CPU-therm").unwrap();
+        std::fs::write(zone.join("temp"), format!("{celsius}000")).unwrap();
         let is_out = Arc::new(AtomicBool::new(false));
         let plug = Arc::clone(&is_out);
         let opener: Opener = Box::new(move || {
@@ -162,6 +171,29 @@ fn a_camera_that_goes_and_comes_is_told_in_the_file() {
     let last = watched.finish();
     assert_eq!(last.state, HealthState::Blind);
     assert!(last.reasons[0].contains("stopped"), "{last:?}");
+}
+
+#[test]
+fn a_hot_board_leaves_frames_out_and_says_so() {
+    let watched = Watched::start_at(91, false);
+    let report = loop {
+        let report = watched.wait_for(HealthState::Degraded);
+        if report.shedding.level == SheddingLevel::Skip {
+            break report;
+        }
+    };
+    let reason = report.shedding.reason.unwrap();
+    assert_eq!(
+        (report.shedding.every_nth, reason.as_str()),
+        (2, "CPU-therm is 91 C hot")
+    );
+    assert_eq!(report.temperatures[0].celsius, 91.0);
+    assert_eq!(report.reasons.len(), 2, "{:?}", report.reasons);
+    while watched.handle.snapshot().drops.skipped == 0 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    watched.handle.stop();
+    watched.finish();
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! The health of a program as a file: schema `lookout.health/1`, one JSON object.
+//! The health of a program as a file: schema `lookout.health/1`, one JSON object; `SCHEMA.md`
+//! beside this file is its contract.
 
 use super::judge::Verdict;
 use super::state::HealthState;

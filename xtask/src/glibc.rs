@@ -155,8 +155,8 @@ pub enum GlibcError {
     NotElf(String),
     /// The binary asks for a newer glibc than allowed.
     #[error(
-        "needs GLIBC {needs}, but only {max} is allowed; link it statically \
-         (rustflags `-C target-feature=+crt-static`, see .cargo/config.toml; is RUSTFLAGS set?)"
+        "needs GLIBC {needs}, but only {max} is allowed; link it statically, as \
+         `cargo xtask build` does"
     )]
     TooNew {
         /// What it asks for.

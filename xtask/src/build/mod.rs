@@ -2,8 +2,10 @@
 
 mod cargo;
 mod reproduce;
+mod strip;
 
 pub use cargo::{build_tests, cross_cargo};
+pub use strip::strip_debug;
 
 use crate::board::{Board, BoardError};
 use crate::command::{CommandError, run_command};
@@ -84,6 +86,14 @@ pub enum BuildError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// What cargo has built is no program.
+    #[error("{path} is not a sound ELF binary: {reason}; remove it and build again")]
+    Elf {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Two builds of the same source differ.
     #[error(
         "{first} and {second} differ: {difference}; something of the place or the time of the \
@@ -136,7 +146,10 @@ pub fn build(board: &Board) -> Result<Built, BuildError> {
     let folder = place.target_dir.join("board").join(&board.name);
     let binary = folder.join("lookout");
     std::fs::create_dir_all(&folder).map_err(BuildError::file(&folder))?;
-    let bytes = std::fs::copy(&fresh, &binary).map_err(BuildError::file(&binary))?;
+    strip_debug(&fresh, &binary)?;
+    let bytes = std::fs::metadata(&binary)
+        .map_err(BuildError::file(&binary))?
+        .len();
     let glibc_error = |source| BuildError::Glibc {
         path: binary.clone(),
         source,
@@ -163,7 +176,8 @@ fn workspace_place() -> Result<Place, BuildError> {
     })
 }
 
-/// Builds the firmware from the source in `place`, and gives cargo's own copy of it.
+/// Builds the firmware from the source in `place`, and gives cargo's own copy of it, which has
+/// all debug information.
 fn build_in(board: &Board, place: &Place) -> Result<PathBuf, BuildError> {
     let mut cargo = cargo::board_cargo(board, place, "build")?;
     run_command(cargo.args(["--bin", "lookout"]))?;

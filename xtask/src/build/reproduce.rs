@@ -1,6 +1,6 @@
 //! The second build: a copy of the source in another folder must give the same bytes.
 
-use super::{BuildError, build_in};
+use super::{BuildError, build_in, strip_debug};
 use crate::board::Board;
 use crate::command::CommandError;
 use crate::toolchain::Place;
@@ -24,7 +24,8 @@ pub fn verify(board: &Board, first: &Path) -> Result<String, BuildError> {
         target_dir: work.join("build"),
     };
     copy_source(&workspace::root(), &place.root)?;
-    let second = build_in(board, &place)?;
+    let second = work.join("lookout");
+    strip_debug(&build_in(board, &place)?, &second)?;
     let sha256 = compare(first, &second)?;
     remove(&work)?;
     Ok(sha256)

@@ -224,7 +224,12 @@ pub(super) fn build_uvcsim(lab: &Path, work: &Path) -> Result<PathBuf, LabError>
     };
     let mut cargo = build::cross_cargo(TARGET, &place, &[])?;
     run_command(cargo.args(["build", "--release", "--locked"]))?;
-    Ok(place.target_dir.join(TARGET).join("release/uvcsim"))
+    let program = work.join("uvcsim").join("uvcsim");
+    build::strip_debug(
+        &place.target_dir.join(TARGET).join("release/uvcsim"),
+        &program,
+    )?;
+    Ok(program)
 }
 
 /// Builds the guest unless the one that is there was made by the same scripts.

@@ -58,6 +58,9 @@ impl Cross {
         // Replaces the flags of all configuration files.
         let flags = rust_flags(&remaps, flags).join("\x1f");
         cargo.env("CARGO_ENCODED_RUSTFLAGS", flags);
+        // Told to strip, Zig drops the names of functions too, which the messages of panics need:
+        // `build` takes out what is superfluous.
+        cargo.env("CARGO_PROFILE_RELEASE_STRIP", "none");
         cargo.envs(self.tools(&remaps));
         cargo.env("ZIG_GLOBAL_CACHE_DIR", &self.toolchain.cache);
         // Objects of our own C++: they go when the target folder goes.

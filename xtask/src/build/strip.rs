@@ -1,0 +1,93 @@
+//! Takes the debug information out of a program and leaves the names of its functions.
+
+use super::BuildError;
+use object::build::elf::Builder;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+/// The largest program that is read, in bytes.
+const PROGRAM_BYTES_MAX: u64 = 1 << 30;
+
+/// Writes the program `from` without its debug information to `to`, which appears whole or
+/// not at all. Names of functions stay, for messages of panics and for `cargo xtask sizes`.
+pub fn strip_debug(from: &Path, to: &Path) -> Result<(), BuildError> {
+    let wrong = |reason: String| BuildError::Elf {
+        path: from.to_owned(),
+        reason,
+    };
+    let bytes = fs::metadata(from).map_err(BuildError::file(from))?.len();
+    if bytes > PROGRAM_BYTES_MAX {
+        let limit = format!("{bytes} bytes; the limit is {PROGRAM_BYTES_MAX}");
+        return Err(wrong(limit));
+    }
+    let whole = fs::read(from).map_err(BuildError::file(from))?;
+    let stripped = stripped(&whole).map_err(|error| wrong(error.to_string()))?;
+    let partial = to.with_extension("partial");
+    fs::write(&partial, stripped).map_err(BuildError::file(&partial))?;
+    let executable = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(&partial, executable).map_err(BuildError::file(&partial))?;
+    fs::rename(&partial, to).map_err(BuildError::file(to))
+}
+
+fn stripped(elf: &[u8]) -> Result<Vec<u8>, object::build::Error> {
+    let mut builder = Builder::read(elf)?;
+    for section in &mut builder.sections {
+        // What is loaded stays, whatever its name.
+        section.delete = section.sh_addr == 0 && section.name.starts_with(b".debug_");
+    }
+    let mut bytes = Vec::new();
+    builder.write(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use object::{Object, ObjectSection, ObjectSegment};
+    use std::process::Command;
+
+    #[test]
+    fn the_program_still_runs_and_keeps_its_names() {
+        let root = tempfile::tempdir().unwrap();
+        let (from, to) = (std::env::current_exe().unwrap(), root.path().join("to"));
+        strip_debug(&from, &to).unwrap();
+        let (old, new) = (fs::read(&from).unwrap(), fs::read(&to).unwrap());
+        assert!(new.len() < old.len());
+        let file = object::File::parse(&*new).unwrap();
+        assert!(file.symbols().count() > 1000);
+        let debug = |name: &str| name.starts_with(".debug_");
+        assert!(
+            !file
+                .sections()
+                .any(|section| section.name().is_ok_and(debug))
+        );
+        let loaded = |elf: &[u8]| -> Vec<Vec<u8>> {
+            let file = object::File::parse(elf).unwrap();
+            let data = |segment: object::Segment| segment.data().unwrap().to_vec();
+            file.segments().map(data).collect()
+        };
+        // The first segment holds the file's header, which has changed.
+        assert!(
+            loaded(&old)[1..] == loaded(&new)[1..],
+            "what is loaded has changed"
+        );
+        let output = Command::new(&to).arg("--list").output().unwrap();
+        assert!(output.status.success());
+        assert!(String::from_utf8_lossy(&output.stdout).contains("strip"));
+    }
+
+    #[test]
+    fn what_is_no_program_is_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let (from, to) = (root.path().join("from"), root.path().join("to"));
+        let elf = fs::read(std::env::current_exe().unwrap()).unwrap();
+        for bytes in [&b""[..], b"#!/bin/sh\n", &elf[..100], &elf[..elf.len() / 2]] {
+            fs::write(&from, bytes).unwrap();
+            assert!(strip_debug(&from, &to).is_err(), "{} bytes", bytes.len());
+            assert!(!to.exists());
+        }
+        assert!(strip_debug(&root.path().join("absent"), &to).is_err());
+    }
+}

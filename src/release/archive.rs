@@ -11,9 +11,8 @@ use super::manifest::{FileEntry, MANIFEST_BYTES_MAX, Manifest, ManifestError};
 use flate2::read::GzDecoder;
 use flate2::{Compression, GzBuilder};
 use sha2::{Digest, Sha256};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use tar::{Archive, Builder, EntryType, Header};
 
@@ -123,15 +122,12 @@ impl Bundle {
                 disk::make_folder(parent).map_err(write_error(parent))?;
             }
             let mode = if file.executable { 0o755 } else { 0o644 };
-            let out = OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(mode)
-                .open(&target);
+            let out = File::create_new(&target);
             let mut out = out.map_err(write_error(&target))?;
             copy(entry, file, &path, |bytes| {
                 out.write_all(bytes).map_err(write_error(&target))
             })?;
+            disk::set_mode(&out, mode).map_err(write_error(&target))?;
             out.sync_all().map_err(write_error(&target))
         })?;
         disk::sync_tree(folder).map_err(write_error(folder))?;

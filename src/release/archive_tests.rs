@@ -3,6 +3,7 @@ use super::*;
 use crate::release::testing::{bundle, key, manifest};
 use proptest::prelude::*;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 fn public() -> PublicKey {
     key().public()
@@ -41,6 +42,11 @@ fn what_was_packed_is_unpacked() {
         let source = fs::read(work.path().join("files").join(&file.path)).unwrap();
         assert_eq!(fs::read(out.join(&file.path)).unwrap(), source);
     }
+    // The firmware's user is another than root.
+    let mode = |name: &str| fs::metadata(out.join(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode("lookout"), 0o755);
+    assert_eq!(mode("models/m"), 0o755);
+    assert_eq!(mode("models/m/model.onnx"), 0o644);
     let written = fs::read(out.join(MANIFEST)).unwrap();
     assert!(public().verifies(&written, &fs::read(out.join(SIGNATURE)).unwrap()));
 }

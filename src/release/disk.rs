@@ -1,26 +1,38 @@
 //! Writing so that a power cut leaves the old or the new, and never a part.
 
 use std::ffi::CString;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-/// Makes a folder, and those above it, readable by everybody.
+/// Makes a folder, and those above it that are missing, readable by everybody.
 pub(super) fn make_folder(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o755).create(path)
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent() {
+        make_folder(parent)?;
+    }
+    match fs::create_dir(path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+        _ => set_mode(&File::open(path)?, 0o755),
+    }
 }
 
-/// Writes a file that must not be there yet, and flushes it.
+/// Writes a file that must not be there yet, readable by everybody, and flushes it.
 pub(super) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o644)
-        .open(path)?;
+    let mut file = File::create_new(path)?;
     file.write_all(bytes)?;
+    set_mode(&file, 0o644)?;
     file.sync_all()
+}
+
+/// Sets what may be done with a file, whatever the process's umask: the firmware runs as another
+/// user than the one who installs it.
+pub(super) fn set_mode(file: &File, mode: u32) -> io::Result<()> {
+    file.set_permissions(Permissions::from_mode(mode))
 }
 
 /// Puts `bytes` in the place of `path` at once, and flushes both the file and its folder.

@@ -158,7 +158,7 @@ mod tests {
         assert_eq!(all.len(), 4);
         assert!(matches!(&all[1].event, Event::Usable(node) if node == "video1"));
         let Event::Process(held) = all[2].event else {
-            panic!("{:?}", all[2])
+            unreachable!("{:?}", all[2])
         };
         assert_eq!((held.resident_bytes, held.mapped_bytes), (8192, 16384));
         for line in [

@@ -122,7 +122,20 @@ pub fn run(args: &RehearseArgs) -> Result<(), RehearseError> {
             continue;
         }
         all += 1;
-        failed += usize::from(!told(began, name, scene(&mut stagehand)));
+        let is_fine = told(began, name, scene(&mut stagehand));
+        if !is_fine {
+            failed += 1;
+            stagehand.keep_logs(name);
+        }
+        if is_first && !is_fine {
+            // There is nothing to rehearse on.
+            let folder = stagehand.folder.clone();
+            return Err(RehearseError::Failed {
+                failed,
+                all,
+                folder,
+            });
+        }
     }
     let mut random = fastrand::Rng::with_seed(args.seed);
     let is_wanted = args
@@ -134,7 +147,10 @@ pub fn run(args: &RehearseArgs) -> Result<(), RehearseError> {
         all += 1;
         let result = cuts::cut(&mut stagehand, &mut random);
         let is_fatal = matches!(result, Err(RehearseError::Lab(_)));
-        failed += usize::from(!told(began, &name, result));
+        if !told(began, &name, result) {
+            failed += 1;
+            stagehand.keep_logs(&name);
+        }
         if is_fatal {
             break;
         }
@@ -267,6 +283,19 @@ impl Stagehand {
         Err(RehearseError::Wrong(format!(
             "{wanted} should be in use: {status:?}"
         )))
+    }
+
+    /// Keeps what the board logged, for whoever looks for the cause.
+    fn keep_logs(&self, scene: &str) {
+        let command = "journalctl --no-pager -b -n 300; ls -lR /opt/lookout | head -80";
+        let said = self.board.ssh(command);
+        let text = said.map_or_else(|error| error.to_string(), |output| output.stdout);
+        let path = self
+            .folder
+            .join(format!("{}.journal", scene.replace(' ', "-")));
+        if let Err(error) = std::fs::write(&path, text) {
+            eprintln!("xtask: {}: {error}", path.display());
+        }
     }
 
     /// Shuts the board down and looks at its disk.

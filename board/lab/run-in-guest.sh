@@ -9,17 +9,19 @@
 #   --cpu NAME     QEMU CPU model (default cortex-a57, as in the Jetson Nano)
 #   --smp N        guest CPUs (default 2)
 #   --mem MIB      guest memory (default 1024)
+#   --icount N     the guest's clock counts instructions, each of 2^N ns, and jumps over
+#                  idle time: what it measures does not depend on how busy this computer is
 #
 # Prints what SCRIPT printed and exits with its exit status (124: timed out,
 # 125: the guest ended without reporting). Needs qemu-system-arm and cpio.
 set -euo pipefail
 
 usage() {
-    sed -n '2,14p' "$0" >&2
+    sed -n '2,16p' "$0" >&2
     exit 2
 }
 
-guest='' get='' timeout=300 cpu=cortex-a57 smp=2 mem=1024
+guest='' get='' timeout=300 cpu=cortex-a57 smp=2 mem=1024 icount=''
 put=()
 while [ $# -gt 1 ]; do
     case $1 in
@@ -30,6 +32,7 @@ while [ $# -gt 1 ]; do
         --cpu)     cpu=$2 ;;
         --smp)     smp=$2 ;;
         --mem)     mem=$2 ;;
+        --icount)  icount=$2 ;;
         *)         usage ;;
     esac
     shift 2
@@ -56,10 +59,13 @@ cat "$guest/base.cpio" "$work/job.cpio" > "$work/initrd"
 rm -rf "$work/root" "$work/job.cpio"
 
 # 2. The machine.
-machine=(-M virt -cpu "$cpu" -smp "$smp" -m "$mem" -accel "tcg,thread=multi"
+threads=multi
+if [ -n "$icount" ]; then threads=single; fi
+machine=(-M virt -cpu "$cpu" -smp "$smp" -m "$mem" -accel "tcg,thread=$threads"
     -nodefaults -no-reboot -display none -serial stdio
     -kernel "$guest/vmlinuz" -initrd "$work/initrd"
     -append "console=ttyAMA0 quiet loglevel=3 panic=-1 rdinit=/init")
+if [ -n "$icount" ]; then machine+=(-icount "shift=$icount,sleep=off"); fi
 if [ -n "$get" ]; then
     truncate -s 512M "$work/out.img"
     machine+=(-drive "file=$work/out.img,format=raw,if=none,id=out,cache=unsafe"

@@ -9,7 +9,7 @@ EVENTS=$OUT_DIR/replug.events
 LINES_FILE=$OUT_DIR/replug.jsonl
 VIVID=/sys/bus/platform/drivers/vivid
 
-start_camera || exit 1
+start_camera mjpeg:640x360:/job/clip360.mjpeg -- yuyv:640x480:/job/clip480.yuyv || exit 1
 link_dashcam || exit 1
 # Takes the camera's number while it is away.
 modprobe vivid n_devs=1 node_types=0x1 num_inputs=1 input_types=0 || exit 1
@@ -42,6 +42,8 @@ replug() {
     rm $DASHCAM
     wait_for_state blind || return 1
     case $((round % 5)) in
+        # So long that the attempts to open it have become rare.
+        1) sleep 5 ;;
         2)
             if [ $is_bound = 0 ]; then
                 echo vivid.0 > $VIVID/bind

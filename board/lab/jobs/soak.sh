@@ -7,7 +7,7 @@ EVENTS=$OUT_DIR/soak.events
 PERIOD_S=5
 read -r minutes < /job/minutes
 
-start_camera || exit 1
+start_camera mjpeg:640x360:/job/clip360.mjpeg || exit 1
 link_dashcam || exit 1
 # A file of its lines would fill the guest's memory.
 /job/lookout run --source "v4l2://$DASHCAM?fps=10" --model /job/model \

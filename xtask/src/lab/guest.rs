@@ -165,6 +165,9 @@ impl Bench {
             .arg("--get")
             .arg(&out);
         command.arg("--timeout").arg(job.seconds_max.to_string());
+        if let Some(shift) = job.icount {
+            command.arg("--icount").arg(shift.to_string());
+        }
         for file in self.files(job)?.iter().chain(more) {
             command.arg("--put").arg(file);
         }
@@ -244,6 +247,7 @@ fn make_clips(folder: &Path) -> Result<Played, LabError> {
         clip.write(&folder.join(name))?;
         Ok(clip)
     };
+    make("clip360.mjpeg", ClipFormat::Mjpeg, 640, 360, USB_FRAMES)?;
     Ok(Played {
         yuyv: make("clip.yuyv", ClipFormat::Yuyv, 1280, 720, LOOP_FRAMES)?,
         nv12: make("clip.nv12", ClipFormat::Nv12, 1280, 720, LOOP_FRAMES)?,

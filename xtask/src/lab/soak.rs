@@ -23,6 +23,10 @@ pub struct SoakArgs {
     pub model: Option<PathBuf>,
 }
 
+/// Two nanoseconds for an instruction: so a busy computer does not look like a slow firmware.
+const ICOUNT: u32 = 1;
+/// Seconds of this computer that a second of the emulated one may take.
+const SLOWNESS_MAX: u32 = 15;
 /// What booting and shutting down may take besides.
 const BOOT_SECONDS_MAX: u32 = 300;
 /// Lines of the printed series.
@@ -38,8 +42,9 @@ pub fn run(args: &SoakArgs) -> Result<(), LabError> {
     let job = Job {
         name: "soak",
         purpose: "a long run of which nothing may grow",
-        seconds_max: args.minutes * 60 + BOOT_SECONDS_MAX,
-        clips: &["clip.mjpeg", "clip480.yuyv"],
+        seconds_max: args.minutes * 60 * SLOWNESS_MAX + BOOT_SECONDS_MAX,
+        icount: Some(ICOUNT),
+        clips: &["clip360.mjpeg"],
         scripts: &["watch.sh"],
         needs_usb: true,
         model: Some(match args.model {

@@ -133,9 +133,11 @@ fn finish(
 fn watch(layout: &Layout, trial: &Trial, system: &mut dyn System) -> Result<String, String> {
     let mut watch = Watch::new(layout, trial, system.monotonic_ns());
     loop {
-        let report = Vitals::read(&layout.health());
+        // In this order: asking systemd takes seconds on a busy board, in which a report ages.
         let restarts = system.restarts();
-        match watch.observe(report, restarts, system.monotonic_ns()) {
+        let now_ns = system.monotonic_ns();
+        let report = Vitals::read(&layout.health());
+        match watch.observe(report, restarts, now_ns) {
             Step::Wait => system.sleep(LOOK_PERIOD),
             Step::Accept(reason) => return Ok(reason),
             Step::Reject(reason) => return Err(reason),

@@ -103,7 +103,8 @@ fn units_say_nothing_that_systemd_237_does_not_know() {
         "TimeoutAbortSec",
         "RestartSteps",
     ];
-    let stage = Work::new("generic-aarch64").stage(Install::Slots);
+    let work = Work::new("generic-aarch64");
+    let stage = work.stage(Install::Slots);
     for name in stage
         .files()
         .iter()

@@ -63,7 +63,7 @@ fn parse_lines(text: &str) -> Result<Vec<Published>, String> {
         Ok(Published {
             captured,
             published: captured + number("age_us")? as f64 / 1e6,
-            size: (number("frame_width")?, number("frame_height")?),
+            size: (number("frame_width_px")?, number("frame_height_px")?),
         })
     };
     text.lines().map(parse).collect()
@@ -190,7 +190,7 @@ mod tests {
                 let line = json!({
                     "captured_monotonic_ns": ((usable + 0.1) * 1e9) as u64,
                     "age_us": ((resume - 0.1) * 1e6) as u64,
-                    "frame_width": 640 + n / 4 % 2, "frame_height": 480,
+                    "frame_width_px": 640 + n / 4 % 2, "frame_height_px": 480,
                 });
                 lines += &format!("{line}\n");
             }

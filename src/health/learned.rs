@@ -5,12 +5,12 @@ use crate::pipeline::{FrameTimes, Vitals};
 
 const MILLISECOND_NS: u64 = 1_000_000;
 
-/// A frame that is so late after the newest is missed. Together with the time between two looks
-/// at the run that is a second.
-const FRAME_LATE_NS: u64 = 900 * MILLISECOND_NS;
+/// A frame that is so late after the newest is missed. With the time between two looks at the
+/// run, and what a slow processor needs to say so, that is a second.
+const FRAME_LATE_NS: u64 = 800 * MILLISECOND_NS;
 
 /// How late the next expected frame may be, where frames are rare.
-const GRACE_NS: u64 = 800 * MILLISECOND_NS;
+const GRACE_NS: u64 = 700 * MILLISECOND_NS;
 
 /// A longer time between two frames is an outage and no pace.
 const INTERVAL_NS_MAX: u64 = 2_000 * MILLISECOND_NS;
@@ -32,6 +32,7 @@ const STUCK_NS_MAX: u64 = 60_000 * MILLISECOND_NS;
 pub(super) struct Learned {
     frames: u64,
     newest_frame_ns: Option<u64>,
+    opens: u64,
     interval_ns: Option<u64>,
     publications: u64,
     looks_ns: [u64; LOOKS],
@@ -43,12 +44,18 @@ impl Learned {
         let times = &vitals.times;
         let new_frames = vitals.capture.frames.saturating_sub(self.frames);
         if new_frames > 0 && times.newest_frame_ns != self.newest_frame_ns {
-            if let (Some(before), Some(now)) = (self.newest_frame_ns, times.newest_frame_ns) {
+            let was_open = self.opens == vitals.capture.opens;
+            // The time that a camera was away is no pace of it: a few short outages would make
+            // a quick camera look like a slow one, and the next one would be told late.
+            if let (true, Some(before), Some(now)) =
+                (was_open, self.newest_frame_ns, times.newest_frame_ns)
+            {
                 let interval_ns = now.saturating_sub(before) / new_frames;
                 self.learn_interval(interval_ns.min(INTERVAL_NS_MAX));
             }
             self.frames = vitals.capture.frames;
             self.newest_frame_ns = times.newest_frame_ns;
+            self.opens = vitals.capture.opens;
         }
         if let Some(took_ns) = times.inference_took_ns
             && vitals.frames != self.publications

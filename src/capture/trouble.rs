@@ -36,9 +36,10 @@ impl Backoff {
 
 impl Default for Backoff {
     /// Short enough that a replugged camera is back at once, with a ceiling that costs no
-    /// measurable processor time while it is away.
+    /// measurable processor time while it is away, and lets it be seen through again within two
+    /// seconds however long it was.
     fn default() -> Self {
-        Self::new(Duration::from_millis(100), Duration::from_secs(2))
+        Self::new(Duration::from_millis(100), Duration::from_secs(1))
     }
 }
 
@@ -92,7 +93,7 @@ mod tests {
     fn the_pause_doubles_to_its_ceiling_and_starts_over() {
         let mut backoff = Backoff::default();
         let pauses: Vec<_> = (0..8).map(|_| backoff.next().as_millis()).collect();
-        assert_eq!(pauses, [100, 200, 400, 800, 1600, 2000, 2000, 2000]);
+        assert_eq!(pauses, [100, 200, 400, 800, 1000, 1000, 1000, 1000]);
         backoff.reset();
         assert_eq!(backoff.next().as_millis(), 100);
     }

@@ -45,6 +45,7 @@ fn stripped(elf: &[u8]) -> Result<Vec<u8>, object::build::Error> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::command::output_of_fresh;
     use object::{Object, ObjectSection};
     use std::process::Command;
 
@@ -68,7 +69,7 @@ mod tests {
             };
             assert!(data(&old) == data(&new), "{name} has changed");
         }
-        let output = Command::new(&to).arg("--list").output().unwrap();
+        let output = output_of_fresh(Command::new(&to).arg("--list")).unwrap();
         assert!(output.status.success());
         assert!(String::from_utf8_lossy(&output.stdout).contains("strip"));
     }

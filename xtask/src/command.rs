@@ -1,6 +1,8 @@
 //! Commands that must succeed.
 
-use std::process::Command;
+use std::io::ErrorKind;
+use std::process::{Command, Output};
+use std::time::Duration;
 
 /// A command could not be started or failed.
 #[derive(Debug, thiserror::Error)]
@@ -30,4 +32,19 @@ pub fn run_command(command: &mut Command) -> Result<(), CommandError> {
     } else {
         Err(failed(status.to_string()))
     }
+}
+
+/// The output of a program that may have been written a moment ago: while another thread starts
+/// a program, that one briefly holds our files open, and the system calls them busy.
+pub fn output_of_fresh(command: &mut Command) -> std::io::Result<Output> {
+    const PAUSE: Duration = Duration::from_millis(20);
+    for _ in 0..100 {
+        match command.output() {
+            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => {
+                std::thread::sleep(PAUSE);
+            }
+            other => return other,
+        }
+    }
+    command.output()
 }

@@ -73,20 +73,23 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::super::TARGETS;
     use super::*;
+    use crate::command::output_of_fresh;
     use proptest::prelude::*;
     use std::process::Command;
 
     /// Scripts around a program that prints its words, one a line.
     fn with_echo(folder: &Path) -> PathBuf {
         let zig = folder.join("it's zig");
-        fs::write(&zig, "#!/bin/sh\nprintf '%s\\n' \"$@\"\n").unwrap();
-        fs::set_permissions(&zig, fs::Permissions::from_mode(0o755)).unwrap();
+        // Written by another process, so that no thread of ours can keep it busy.
+        let text = r#"printf '#!/bin/sh\nprintf "%%s\\n" "$@"\n' > "$0"; chmod +x "$0""#;
+        let status = Command::new("sh").args(["-c", text]).arg(&zig).status();
+        assert!(status.unwrap().success());
         let cache = Cache::at(folder.join("cache")).unwrap();
         ensure(&cache, &zig, &TARGETS[0]).unwrap()
     }
 
     fn words(program: &Path, words: &[&str]) -> Vec<String> {
-        let output = Command::new(program).args(words).output().unwrap();
+        let output = output_of_fresh(Command::new(program).args(words)).unwrap();
         assert!(output.status.success(), "{output:?}");
         let text = String::from_utf8(output.stdout).unwrap();
         text.lines().map(str::to_owned).collect()

@@ -1,6 +1,7 @@
 //! Zig in the cache: the pinned wheel, unpacked.
 
 use super::ToolchainError;
+use crate::command::output_of_fresh;
 use crate::fetch::FetchError;
 use crate::fetch::cache::Cache;
 use crate::fetch::pins::Pin;
@@ -130,9 +131,7 @@ fn check(zig: &Path, cache: &Cache) -> Result<(), ToolchainError> {
         reason,
         folder: cache.root().to_owned(),
     };
-    let output = Command::new(zig)
-        .arg("version")
-        .output()
+    let output = output_of_fresh(Command::new(zig).arg("version"))
         .map_err(|error| failed(error.to_string()))?;
     let version = String::from_utf8_lossy(&output.stdout);
     if output.status.success() && version.trim() == VERSION {

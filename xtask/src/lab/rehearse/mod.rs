@@ -24,7 +24,7 @@ const BOARD: &str = "qemu-arm64";
 /// How long a release here has to see, and to go on seeing: the machine is emulated, on a
 /// workstation that may be busy.
 const TIMES: FlashTimes = FlashTimes {
-    health_wait_s: 120,
+    health_wait_s: 60,
     soak_s: 4,
 };
 /// How long a board may take from its boot to a release that sees and is no longer on trial.

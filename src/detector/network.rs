@@ -9,6 +9,7 @@ use crate::int8::extract::{Crossing, Extraction, extract};
 use crate::int8::graph::Scheme;
 use crate::int8::kernel::{Kernels, available};
 use crate::int8::{Engine, Explanation, Plan, Workers, op};
+use crate::lanes::for_each_cpu;
 use crate::letterbox::{Letterbox, Resampler, View};
 use crate::model::{ModelCard, ModelError};
 use crate::pixels::Picture;
@@ -33,38 +34,51 @@ pub(super) struct Int8Network {
 }
 
 /// The input's byte for each pixel value of each channel.
-struct InputBytes {
-    tables: [[u8; 256]; 3],
-    /// Whether all three are the same, so that one of them will do.
-    are_equal: bool,
+enum InputBytes {
+    /// The value itself with these bits turned over: that of most networks of this project.
+    Turned(u8),
+    /// A table for each channel.
+    Tables(Box<[[u8; 256]; 3]>),
 }
 
 impl InputBytes {
     /// From the tables of the three channels.
     fn new(tables: [[u8; 256]; 3]) -> Self {
-        let [first, second, third] = &tables;
-        let are_equal = first == second && second == third;
-        Self { tables, are_equal }
+        let turned = tables[0][0];
+        let is_turned = |table: &[u8; 256]| (0..=255).zip(table).all(|(v, t)| v ^ turned == *t);
+        if tables.iter().all(is_turned) {
+            return Self::Turned(turned);
+        }
+        Self::Tables(Box::new(tables))
     }
 
     /// Writes a row of R, G, B as pixels of four bytes, the fourth of which stays.
-    fn write(&self, row: &[u8], pixels: &mut [u8]) {
-        let pixels = pixels.chunks_exact_mut(4).zip(row.chunks_exact(3));
-        if self.are_equal {
-            let bytes = &self.tables[0];
-            for (to, from) in pixels {
-                for (to, from) in to.iter_mut().zip(from) {
-                    *to = bytes[usize::from(*from)];
+    fn write(&self, row: &[[u8; 4]], pixels: &mut [u8]) {
+        let pixels = pixels.as_chunks_mut::<4>().0;
+        match self {
+            Self::Turned(bits) => turned(row, *bits, pixels),
+            Self::Tables(tables) => {
+                for (to, from) in pixels.iter_mut().zip(row) {
+                    for ((to, from), bytes) in to.iter_mut().zip(from).zip(tables.iter()) {
+                        *to = bytes[usize::from(*from)];
+                    }
                 }
-            }
-            return;
-        }
-        for (to, from) in pixels {
-            for ((to, from), bytes) in to.iter_mut().zip(from).zip(&self.tables) {
-                *to = bytes[usize::from(*from)];
             }
         }
     }
+}
+
+for_each_cpu! {
+/// The first three bytes of each pixel, `bits` turned over.
+fn turned(row: &[[u8; 4]], bits: u8, pixels: &mut [[u8; 4]]) {
+    /// The fourth byte.
+    const STAYS: u32 = 0xff00_0000;
+    let bits = u32::from_le_bytes([bits; 4]);
+    for (to, from) in pixels.iter_mut().zip(row) {
+        let turned = u32::from_le_bytes(*from) ^ bits;
+        *to = (turned & !STAYS | u32::from_le_bytes(*to) & STAYS).to_le_bytes();
+    }
+}
 }
 
 impl Network {
@@ -282,28 +296,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_channel_has_a_table_of_its_own_only_where_it_differs() {
+    fn tables_are_looked_up_only_where_bits_do_not_say_it() {
         let same: [u8; 256] = std::array::from_fn(|pixel| pixel as u8);
-        let other = same.map(|byte| 255 - byte);
-        assert!(InputBytes::new([same; 3]).are_equal);
-        let row = [1, 2, 3, 200, 100, 0];
+        let (flipped, doubled) = (same.map(|b| b ^ 0x80), same.map(|b| b.saturating_mul(2)));
+        let is_turned = |tables| matches!(InputBytes::new(tables), InputBytes::Turned(_));
+        assert!(is_turned([same; 3]) && is_turned([flipped; 3]));
+        assert!(!is_turned([doubled; 3]));
+        // The fourth byte of a row says nothing.
+        let row = [[1, 2, 3, 9], [200, 100, 0, 9]];
         let written = |tables| {
             let mut pixels = [77; 8];
             InputBytes::new(tables).write(&row, &mut pixels);
             pixels
         };
         assert_eq!(written([same; 3]), [1, 2, 3, 77, 200, 100, 0, 77]);
-        assert_eq!(written([other; 3]), [254, 253, 252, 77, 55, 155, 255, 77]);
-        for tables in [
-            [other, same, same],
-            [same, other, same],
-            [same, same, other],
-        ] {
-            assert!(!InputBytes::new(tables).are_equal);
+        assert_eq!(written([flipped; 3]), [129, 130, 131, 77, 72, 228, 128, 77]);
+        assert_eq!(written([doubled; 3]), [2, 4, 6, 77, 255, 200, 0, 77]);
+        for other in 0..3 {
+            let mut tables = [same; 3];
+            tables[other] = flipped;
+            assert!(!is_turned(tables));
+            let mut expected = [1, 2, 3, 77, 200, 100, 0, 77];
+            expected[other] ^= 0x80;
+            expected[4 + other] ^= 0x80;
+            assert_eq!(written(tables), expected);
         }
-        assert_eq!(
-            written([same, other, same]),
-            [1, 253, 3, 77, 200, 155, 0, 77]
-        );
     }
 }

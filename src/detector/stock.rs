@@ -61,7 +61,7 @@ impl Stock {
         let planes = plain.as_slice_mut::<f32>().map_err(failed)?;
         let plane = planes.len() / 3;
         resampler.draw(picture, view, |y, row| {
-            for (x, pixel) in row.chunks_exact(3).enumerate() {
+            for (x, pixel) in row.iter().enumerate() {
                 for (channel, (value, numbers)) in pixel.iter().zip(numbers).enumerate() {
                     planes[channel * plane + y * width + x] = numbers[usize::from(*value)];
                 }

@@ -1,5 +1,6 @@
 //! Weights of a one-dimensional, anti-aliased resampling.
 
+use super::lanes::rounding;
 use std::ops::Range;
 
 /// The source pixels that make one output pixel.
@@ -95,51 +96,77 @@ impl Filter {
             &self.weights[weight as usize..(weight + count) as usize],
         )
     }
-
-    /// The most weights that an output pixel has.
-    pub(super) fn taps_max(&self) -> usize {
-        let counts = self.taps.iter().map(|tap| tap.count as usize);
-        counts.max().unwrap_or(0)
-    }
 }
 
-/// A filter of pixels of four lanes, laid out for reading two pixels at once: every output
-/// pixel has the same number of weights, some of them 0.
+/// A filter of units of four lanes, laid out for reading two units at once: every output pixel
+/// has the same number of weights, some of them 0.
 #[derive(Debug, Default)]
 pub(super) struct PairFilter {
     /// Output pixels that have taps: all within these.
     pub(super) inside: Range<usize>,
-    /// First source pixel of each output pixel inside.
+    /// First unit of each output pixel inside.
     pub(super) firsts: Vec<u32>,
-    /// Pairs of source pixels of each output pixel.
+    /// Pairs of units of each output pixel.
     pub(super) pairs: usize,
-    /// Weights of the pairs, the first one's four times and then the second one's.
+    /// Weights of the pairs, those of one unit and then those of the next.
     pub(super) weights: Vec<[u16; 8]>,
+    /// What the lanes start with.
+    pub(super) start: [u16; 8],
 }
 
-impl From<&Filter> for PairFilter {
-    fn from(filter: &Filter) -> Self {
+impl PairFilter {
+    /// For units that are pixels: R, G, B, none.
+    pub(super) fn of_rgb(filter: &Filter) -> Self {
+        let mut made = Self::new(filter, 1, |weight, unit| [weight(unit); 4]);
+        made.start = [rounding(2, made.pairs); 8];
+        made
+    }
+
+    /// For units that are two pixels and their chroma: Y, U, Y, V.
+    pub(super) fn of_yuv(filter: &Filter) -> Self {
+        let mut made = Self::new(filter, 2, |weight, unit| {
+            let (first, second) = (weight(2 * unit), weight(2 * unit + 1));
+            [first, first + second, second, first + second]
+        });
+        let (luma, chroma) = (rounding(4, made.pairs), rounding(2, made.pairs));
+        made.start = [luma, chroma, luma, chroma, luma, chroma, luma, chroma];
+        made
+    }
+
+    /// `unit_weights` gives the weights of a unit of `pixels` pixels from those of the pixels,
+    /// counted from the first unit.
+    fn new(
+        filter: &Filter,
+        pixels: usize,
+        unit_weights: impl Fn(&dyn Fn(usize) -> u16, usize) -> [u16; 4],
+    ) -> Self {
         let has_taps = |tap: &Tap| tap.count > 0;
         let begin = filter.taps.iter().position(has_taps).unwrap_or(0);
         let end = filter.taps.iter().rposition(has_taps).map_or(0, |i| i + 1);
-        let pairs = filter.taps_max().div_ceil(2).max(1);
+        // Taps may begin in the middle of a unit.
+        let before = |tap: &Tap| tap.first as usize % pixels;
+        let units = |tap: &Tap| (before(tap) + tap.count as usize).div_ceil(pixels);
+        let units_max = filter.taps.iter().map(units).max().unwrap_or(0);
+        let pairs = units_max.div_ceil(2).max(1);
         let mut weights = Vec::with_capacity(pairs * (end - begin));
-        for output in begin..end {
+        for (output, tap) in (begin..end).zip(&filter.taps[begin..end]) {
             let (_, own) = filter.tap(output);
-            let weight = |i: usize| own.get(i).copied().unwrap_or(0);
+            let weight = |i: usize| {
+                let i = i.checked_sub(before(tap));
+                i.and_then(|i| own.get(i)).copied().unwrap_or(0)
+            };
             weights.extend((0..pairs).map(|pair| {
-                let (a, b) = (weight(2 * pair), weight(2 * pair + 1));
-                [a, a, a, a, b, b, b, b]
+                let [a, b] = [2 * pair, 2 * pair + 1].map(|unit| unit_weights(&weight, unit));
+                std::array::from_fn(|lane| if lane < 4 { a[lane] } else { b[lane - 4] })
             }));
         }
+        let firsts = filter.taps[begin..end].iter();
         Self {
             inside: begin..end,
-            firsts: filter.taps[begin..end]
-                .iter()
-                .map(|tap| tap.first)
-                .collect(),
+            firsts: firsts.map(|tap| tap.first / pixels as u32).collect(),
             pairs,
             weights,
+            start: [0; 8],
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use super::filter::PairFilter;
 use crate::lanes::for_each_cpu;
-use crate::pixels::rgb_of_yuv;
+use crate::pixels::wide_rgb_of_yuv;
 
 /// 1 as a weight of a row: 255 times it still fits 16 bits.
 pub(super) const ROW_ONE: u16 = 1 << 8;
@@ -63,79 +63,69 @@ pub(super) fn spread_grey(grey: &[u16], out: &mut [[u16; 4]]) {
 }
 
 for_each_cpu! {
-/// Y0 U Y1 V to pixels of four lanes: Y, U, V.
-pub(super) fn spread_yuyv(yuyv: &[u16], out: &mut [[u16; 4]]) {
-    for (pair, yuyv) in out.chunks_mut(2).zip(yuyv.as_chunks::<4>().0) {
-        for (pixel, luma) in pair.iter_mut().zip([yuyv[0], yuyv[2]]) {
-            *pixel = [luma, yuyv[1], yuyv[3], 0];
-        }
-    }
-}
-}
-
-for_each_cpu! {
-/// Luma and interleaved chroma of half the width to pixels of four lanes: Y, U, V.
+/// Luma and interleaved chroma of half the width to units of two pixels: Y, U, Y, V.
 pub(super) fn spread_nv12(luma: &[u16], chroma: &[u16], out: &mut [[u16; 4]]) {
+    let (lumas, last) = luma.as_chunks::<2>();
     let chroma = chroma.as_chunks::<2>().0;
-    for ((pair, luma), [u, v]) in out.chunks_mut(2).zip(luma.chunks(2)).zip(chroma) {
-        for (pixel, luma) in pair.iter_mut().zip(luma) {
-            *pixel = [*luma, *u, *v, 0];
-        }
+    for ((unit, luma), chroma) in out.iter_mut().zip(lumas).zip(chroma) {
+        *unit = [luma[0], chroma[0], luma[1], chroma[1]];
+    }
+    if let ([luma], Some([u, v]), Some(unit)) = (last, chroma.last(), out.get_mut(lumas.len())) {
+        *unit = [*luma, *u, 0, *v];
     }
 }
 }
 
 for_each_cpu! {
-/// Luma and two planes of chroma of half the width to pixels of four lanes: Y, U, V.
+/// Luma and two planes of chroma of half the width to units of two pixels: Y, U, Y, V.
 pub(super) fn spread_i420(luma: &[u16], u: &[u16], v: &[u16], out: &mut [[u16; 4]]) {
-    for ((pair, luma), (u, v)) in out.chunks_mut(2).zip(luma.chunks(2)).zip(u.iter().zip(v)) {
-        for (pixel, luma) in pair.iter_mut().zip(luma) {
-            *pixel = [*luma, *u, *v, 0];
-        }
+    let (lumas, last) = luma.as_chunks::<2>();
+    for ((unit, luma), (u, v)) in out.iter_mut().zip(lumas).zip(u.iter().zip(v)) {
+        *unit = [luma[0], *u, luma[1], *v];
+    }
+    let chroma = u.last().zip(v.last());
+    if let ([luma], Some((u, v)), Some(unit)) = (last, chroma, out.get_mut(lumas.len())) {
+        *unit = [*luma, *u, 0, *v];
     }
 }
 }
 
-/// Filters one row of pixels of four lanes into one that is as long as `filter.firsts`, with
-/// [`FILTERED_BITS`] bits behind the point. Behind the row lie `2 * filter.pairs` more pixels,
+/// A filtered pixel: eight lanes. Those of one channel are not added by the filter, because
+/// compilers make vectors only of what fills one.
+pub(super) type Filtered = [u16; 8];
+
+/// Filters one row of units of four lanes into one that is as long as `filter.firsts`, with
+/// [`FILTERED_BITS`] bits behind the point. Behind the row lie `2 * filter.pairs` more units,
 /// whose weight is 0.
-pub(super) fn filter_row(filter: &PairFilter, row: &[[u16; 4]], out: &mut [[u16; 8]]) {
-    let (firsts, weights, row) = (&filter.firsts, &filter.weights, row.as_flattened());
+pub(super) fn filter_row(filter: &PairFilter, row: &[u16], out: &mut [Filtered]) {
     match filter.pairs {
-        1 => filter_pairs::<1>(firsts, weights, row, out),
-        2 => filter_pairs::<2>(firsts, weights, row, out),
-        3 => filter_pairs::<3>(firsts, weights, row, out),
-        4 => filter_pairs::<4>(firsts, weights, row, out),
+        1 => filter_pairs::<1>(filter, row, out),
+        2 => filter_pairs::<2>(filter, row, out),
+        3 => filter_pairs::<3>(filter, row, out),
+        4 => filter_pairs::<4>(filter, row, out),
         pairs => {
-            let weights = weights.chunks_exact(pairs);
-            for ((pixel, first), weights) in out.iter_mut().zip(firsts).zip(weights) {
-                *pixel = filtered(*first, weights, row);
+            let weights = filter.weights.chunks_exact(pairs);
+            for ((pixel, first), weights) in out.iter_mut().zip(&filter.firsts).zip(weights) {
+                *pixel = filtered(filter.start, *first, weights, row);
             }
         }
     }
 }
 
 for_each_cpu! {
-fn filter_pairs<const PAIRS: usize>(
-    firsts: &[u32],
-    weights: &[[u16; 8]],
-    row: &[u16],
-    out: &mut [[u16; 8]],
-) {
-    let weights = weights.as_chunks::<PAIRS>().0;
-    for ((pixel, first), weights) in out.iter_mut().zip(firsts).zip(weights) {
-        *pixel = filtered(*first, weights, row);
+fn filter_pairs<const PAIRS: usize>(filter: &PairFilter, row: &[u16], out: &mut [Filtered]) {
+    let weights = filter.weights.as_chunks::<PAIRS>().0;
+    for ((pixel, first), weights) in out.iter_mut().zip(&filter.firsts).zip(weights) {
+        *pixel = filtered(filter.start, *first, weights, row);
     }
 }
 }
 
-/// One output pixel, in two halves: of the first pixels of the pairs and of the second ones.
-/// They are not added here, because compilers make vectors only of what fills one.
+/// One output pixel.
 #[inline(always)]
-fn filtered(first: u32, weights: &[[u16; 8]], row: &[u16]) -> [u16; 8] {
+fn filtered(start: [u16; 8], first: u32, weights: &[[u16; 8]], row: &[u16]) -> Filtered {
     let window = &row[4 * first as usize..][..8 * weights.len()];
-    // Each product loses less than one unit, half of one on average.
-    let mut sums = [(1 << (FILTERED_BITS - 1)) / 2 + weights.len() as u16 / 2; 8];
+    let mut sums = start;
     for (pair, weights) in window.as_chunks::<8>().0.iter().zip(weights) {
         for lane in 0..8 {
             let product = u32::from(pair[lane]) * u32::from(weights[lane]);
@@ -145,42 +135,57 @@ fn filtered(first: u32, weights: &[[u16; 8]], row: &[u16]) -> [u16; 8] {
     sums
 }
 
-/// The two halves of a filtered value, as a byte.
+/// What eight lanes start with, so that a channel that is the sum of `lanes` of them is rounded
+/// to the nearest byte. Each of the `pairs` products of a lane loses less than one unit, half of
+/// one on average.
+pub(super) fn rounding(lanes: u16, pairs: usize) -> u16 {
+    (1 << (FILTERED_BITS - 1)) / lanes + pairs as u16 / 2
+}
+
+/// The lower and the upper four lanes added, two lanes in a word. As words they need no more
+/// instructions than as lanes, since no lane exceeds 16 bits, and a word is what arithmetic on
+/// colours needs in the end.
 #[inline(always)]
-fn byte(halves: &[u16; 8], lane: usize) -> u8 {
-    ((halves[lane] + halves[lane + 4]) >> FILTERED_BITS) as u8
+fn halves(filtered: &[u8; 16]) -> [u32; 2] {
+    let [a, b, c, d] = [0, 4, 8, 12].map(|at| {
+        let bytes = std::array::from_fn(|i| filtered[at + i]);
+        u32::from_ne_bytes(bytes)
+    });
+    [a + c, b + d]
+}
+
+/// The first and the second lane of a word, as bytes.
+#[inline(always)]
+fn lanes(word: u32) -> [u32; 2] {
+    let (low, high) = (word & 0xffff, word >> 16);
+    if cfg!(target_endian = "little") {
+        [low, high]
+    } else {
+        [high, low]
+    }
 }
 
 for_each_cpu! {
-/// Filtered R, G, B to bytes.
-pub(super) fn rgb_bytes(filtered: &[[u16; 8]], line: &mut [u8]) {
-    for (rgb, lanes) in line.as_chunks_mut::<3>().0.iter_mut().zip(filtered) {
-        *rgb = std::array::from_fn(|lane| byte(lanes, lane));
+/// Filtered R, G, B to bytes, the fourth of which is 0.
+pub(super) fn rgb_bytes(filtered: &[Filtered], line: &mut [[u8; 4]]) {
+    let filtered = bytemuck::cast_slice(filtered).as_chunks::<16>().0;
+    for (out, filtered) in line.iter_mut().zip(filtered) {
+        let [[red, green], [blue, _]] = halves(filtered).map(lanes);
+        let [red, green, blue] = [red, green, blue].map(|sum| sum >> FILTERED_BITS);
+        *out = (red | green << 8 | blue << 16).to_le_bytes();
     }
 }
 }
 
 for_each_cpu! {
-/// Filtered Y, U, V to bytes R, G, B.
-pub(super) fn yuv_bytes(filtered: &[[u16; 8]], line: &mut [u8]) {
-    /// Pixels that are in registers at once.
-    const PIXELS: usize = 16;
-    let (chunks, rest) = line.as_chunks_mut::<{ 3 * PIXELS }>();
-    let (filtered, filtered_rest) = filtered.as_chunks::<PIXELS>();
-    for (chunk, filtered) in chunks.iter_mut().zip(filtered) {
-        let samples: [[u8; PIXELS]; 3] =
-            std::array::from_fn(|lane| filtered.each_ref().map(|halves| byte(halves, lane)));
-        let mut rgb = [[0; PIXELS]; 3];
-        for i in 0..PIXELS {
-            let pixel = rgb_of_yuv(samples[0][i], samples[1][i], samples[2][i]);
-            (rgb[0][i], rgb[1][i], rgb[2][i]) = (pixel[0], pixel[1], pixel[2]);
-        }
-        for (i, pixel) in chunk.as_chunks_mut::<3>().0.iter_mut().enumerate() {
-            *pixel = [rgb[0][i], rgb[1][i], rgb[2][i]];
-        }
-    }
-    for (rgb, halves) in rest.as_chunks_mut::<3>().0.iter_mut().zip(filtered_rest) {
-        *rgb = rgb_of_yuv(byte(halves, 0), byte(halves, 1), byte(halves, 2));
+/// Filtered Y, U, Y, V to bytes R, G, B, 0.
+pub(super) fn yuv_bytes(filtered: &[Filtered], line: &mut [[u8; 4]]) {
+    let filtered = bytemuck::cast_slice(filtered).as_chunks::<16>().0;
+    for (out, filtered) in line.iter_mut().zip(filtered) {
+        let [[luma, u], [more, v]] = halves(filtered).map(lanes);
+        let yuv = [luma + more, u, v].map(|sum| (sum >> FILTERED_BITS) as i32);
+        let [r, g, b] = wide_rgb_of_yuv(yuv[0], yuv[1], yuv[2]).map(|value| value as u32);
+        *out = (r | g << 8 | b << 16).to_le_bytes();
     }
 }
 }

@@ -12,10 +12,14 @@ mod lanes;
 use crate::geometry::BBox;
 use crate::pixels::{Picture, Plane, Planes};
 use filter::{Axis, Filter, PairFilter};
+use lanes::Filtered;
 
 /// What is shown beside the picture where its shape is not the input's: middle grey, which
 /// normalises to exactly 0.
 pub const PAD: u8 = 127;
+
+/// A pixel of that.
+const PADDING: [u8; 4] = [PAD, PAD, PAD, 0];
 
 /// A picture scaled evenly and centred on the model's input.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -109,20 +113,27 @@ pub struct Resampler {
     width: usize,
     height: usize,
     planned: Option<(u32, u32, View)>,
-    across: PairFilter,
+    across: Across,
     down: Filter,
     /// As `down`, for planes of half the rows.
     down_halved: Filter,
     /// Rows of up to three planes, combined into one of each.
     combined: [Vec<u16>; 3],
-    /// The combined row, a pixel in four lanes, with some behind it whose weight is 0.
-    pixels: Vec<[u16; 4]>,
+    /// The combined row in units of four lanes, with some behind it whose weight is 0.
+    units: Vec<[u16; 4]>,
     /// The output row's pixels that the picture reaches, before they are made bytes.
-    filtered: Vec<[u16; 8]>,
-    /// One output row, RGB.
-    line: Vec<u8>,
+    filtered: Vec<Filtered>,
+    /// One output row, R, G, B and nothing.
+    line: Vec<[u8; 4]>,
     /// An output row that the picture does not reach.
-    border: Vec<u8>,
+    border: Vec<[u8; 4]>,
+}
+
+/// The horizontal filter for both kinds of samples.
+#[derive(Debug, Default)]
+struct Across {
+    rgb: PairFilter,
+    yuv: PairFilter,
 }
 
 impl Resampler {
@@ -132,14 +143,14 @@ impl Resampler {
             width: width as usize,
             height: height as usize,
             planned: None,
-            across: PairFilter::default(),
+            across: Across::default(),
             down: Filter::default(),
             down_halved: Filter::default(),
             combined: [const { Vec::new() }; 3],
-            pixels: Vec::new(),
+            units: Vec::new(),
             filtered: Vec::new(),
-            line: vec![PAD; 3 * width as usize],
-            border: vec![PAD; 3 * width as usize],
+            line: vec![PADDING; width as usize],
+            border: vec![PADDING; width as usize],
         }
     }
 
@@ -154,7 +165,10 @@ impl Resampler {
             mirrored: view.mirrored,
         };
         let across = Filter::new(source_width, self.width as u32, axis, lanes::COLUMN_ONE);
-        self.across = PairFilter::from(&across);
+        self.across = Across {
+            rgb: PairFilter::of_rgb(&across),
+            yuv: PairFilter::of_yuv(&across),
+        };
         let down = |scale: f32, rows: u32| {
             let axis = Axis {
                 scale,
@@ -165,25 +179,30 @@ impl Resampler {
         };
         self.down = down(view.scale_y, source_height);
         self.down_halved = down(2.0 * view.scale_y, source_height.div_ceil(2));
-        let behind = 2 * self.across.pairs;
-        self.pixels.resize(source_width as usize + behind, [0; 4]);
-        self.filtered.resize(self.across.inside.len(), [0; 8]);
-        self.line.fill(PAD);
+        let behind = 2 * self.across.rgb.pairs.max(self.across.yuv.pairs);
+        self.units.clear();
+        self.units.resize(source_width as usize + behind, [0; 4]);
+        self.filtered.resize(self.across.rgb.inside.len(), [0; 8]);
+        self.line.fill(PADDING);
         self.planned = Some(key);
     }
 
-    /// Draws `picture` as `view` says, row by row: `row` gets each row's number and its pixels,
-    /// R, G, B, `width` times. Pixels that the picture does not reach are [`PAD`].
-    pub fn draw(&mut self, picture: &Picture<'_>, view: &View, mut row: impl FnMut(usize, &[u8])) {
+    /// Draws `picture` as `view` says, row by row: `row` gets each row's number and its `width`
+    /// pixels, R, G, B and a byte that says nothing. Pixels that the picture does not reach are
+    /// [`PAD`].
+    pub fn draw(
+        &mut self,
+        picture: &Picture<'_>,
+        view: &View,
+        mut row: impl FnMut(usize, &[[u8; 4]]),
+    ) {
         self.plan(picture.width(), picture.height(), view);
         let planes = picture.planes();
         for y in 0..self.height {
             let reached = !self.down.tap(y).1.is_empty();
             if reached {
-                self.combine(&planes, y, picture.width() as usize);
-                lanes::filter_row(&self.across, &self.pixels, &mut self.filtered);
-                let inside = self.across.inside.clone();
-                let line = &mut self.line[3 * inside.start..3 * inside.end];
+                self.filter(&planes, y, picture.width() as usize);
+                let line = &mut self.line[self.across.rgb.inside.clone()];
                 if planes.is_yuv() {
                     lanes::yuv_bytes(&self.filtered, line);
                 } else {
@@ -194,37 +213,52 @@ impl Resampler {
         }
     }
 
-    /// Combines the source rows of output row `y` and makes pixels of them.
-    fn combine(&mut self, planes: &Planes<'_>, y: usize, width: usize) {
+    /// Combines the source rows of output row `y` and filters what they give.
+    fn filter(&mut self, planes: &Planes<'_>, y: usize, width: usize) {
         let [a, b, c] = &mut self.combined;
-        let pixels = &mut self.pixels[..width];
         let (full, halved) = (&self.down, &self.down_halved);
+        let (pixels, pairs) = (width, width.div_ceil(2));
+        let units = &mut self.units;
         match planes {
-            Planes::Rgb(rgb) => lanes::spread_rgb(combined(rgb, full, y, a), pixels),
-            Planes::Grey(grey) => lanes::spread_grey(combined(grey, full, y, a), pixels),
-            Planes::Yuyv(yuyv) => lanes::spread_yuyv(combined(yuyv, full, y, a), pixels),
+            Planes::Rgb(rgb) => lanes::spread_rgb(combined(rgb, full, y, a), &mut units[..pixels]),
+            Planes::Grey(grey) => {
+                lanes::spread_grey(combined(grey, full, y, a), &mut units[..pixels])
+            }
+            // Lies in memory as it is filtered.
+            Planes::Yuyv(yuyv) => combine(yuyv, full, y, units[..pairs].as_flattened_mut()),
             Planes::Nv12 { luma, chroma } => lanes::spread_nv12(
                 combined(luma, full, y, a),
                 combined(chroma, halved, y, b),
-                pixels,
+                &mut units[..pairs],
             ),
             Planes::I420 { luma, u, v } => lanes::spread_i420(
                 combined(luma, full, y, a),
                 combined(u, halved, y, b),
                 combined(v, halved, y, c),
-                pixels,
+                &mut units[..pairs],
             ),
         }
+        let across = if planes.is_yuv() {
+            &self.across.yuv
+        } else {
+            &self.across.rgb
+        };
+        lanes::filter_row(across, units.as_flattened(), &mut self.filtered);
     }
 }
 
 /// The rows of `plane` that output row `y` needs as one, in `row`.
 fn combined<'a>(plane: &Plane<'_>, down: &Filter, y: usize, row: &'a mut Vec<u16>) -> &'a [u16] {
-    let (first, weights) = down.tap(y);
     row.resize(plane.columns, 0);
+    combine(plane, down, y, row);
+    row
+}
+
+/// The same in a `row` that is as long as those of the plane.
+fn combine(plane: &Plane<'_>, down: &Filter, y: usize, row: &mut [u16]) {
+    let (first, weights) = down.tap(y);
     let rows = &plane.data[first * plane.row_bytes..];
     lanes::combine_rows(rows, plane.row_bytes, weights, row);
-    row
 }
 
 #[cfg(test)]
@@ -239,8 +273,10 @@ mod tests {
         let mut out = vec![0; 3 * (ow * oh) as usize];
         let plane = (ow * oh) as usize;
         Resampler::new(ow, oh).draw(&picture, view, |y, row| {
-            for (i, value) in row.iter().enumerate() {
-                out[i % 3 * plane + y * ow as usize + i / 3] = *value;
+            for (x, pixel) in row.iter().enumerate() {
+                for channel in 0..3 {
+                    out[channel * plane + y * ow as usize + x] = pixel[channel];
+                }
             }
         });
         out
@@ -303,14 +339,16 @@ mod tests {
         let mut rgb = Vec::new();
         picture.write_rgb(&mut rgb);
         let view = Letterbox::new(64, 40, 27, 19).view();
-        let mut expected = draw(64, 40, &rgb, &view, 27, 19);
+        let expected = draw(64, 40, &rgb, &view, 27, 19);
         Resampler::new(27, 19).draw(&picture, &view, |y, row| {
-            for (i, value) in row.iter().enumerate() {
-                let from_rgb = &mut expected[i % 3 * 27 * 19 + y * 27 + i / 3];
-                assert!(
-                    from_rgb.abs_diff(*value) <= 2,
-                    "{i} {y}: {from_rgb} {value}"
-                );
+            for (x, pixel) in row.iter().enumerate() {
+                for (channel, value) in pixel[..3].iter().enumerate() {
+                    let from_rgb = expected[channel * 27 * 19 + y * 27 + x];
+                    assert!(
+                        from_rgb.abs_diff(*value) <= 2,
+                        "{x} {y}: {from_rgb} {value}"
+                    );
+                }
             }
         });
     }
@@ -348,8 +386,8 @@ mod tests {
             for (format, stride, data) in pictures {
                 let picture = Picture::new(format, w, h, stride, &data).unwrap();
                 Resampler::new(ow, oh).draw(&picture, &view, |_, row| {
-                    for pixel in row.as_chunks::<3>().0 {
-                        assert!(*pixel == colour || *pixel == [PAD; 3], "{format:?} {pixel:?}");
+                    for [rgb @ .., _] in row {
+                        assert!(*rgb == colour || *rgb == [PAD; 3], "{format:?} {rgb:?}");
                     }
                 });
             }

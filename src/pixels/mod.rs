@@ -17,4 +17,6 @@ pub use encode::{nv12_of_rgb, yuyv_of_rgb};
 pub use error::PixelError;
 pub use picture::Picture;
 pub(crate) use planes::{Plane, Planes};
+#[cfg(test)]
 pub(crate) use rows::rgb_of_yuv;
+pub(crate) use rows::wide_rgb_of_yuv;

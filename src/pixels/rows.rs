@@ -11,12 +11,18 @@ use crate::lanes::for_each_cpu;
 /// vectors.
 #[inline(always)]
 pub(crate) fn rgb_of_yuv(luma: u8, u: u8, v: u8) -> [u8; 3] {
-    let y = 298 * (i32::from(luma) - 16) + 128;
-    let (u, v) = (i32::from(u) - 128, i32::from(v) - 128);
+    wide_rgb_of_yuv(luma.into(), u.into(), v.into()).map(|value| value as u8)
+}
+
+/// The same for bytes that lie in 32 bits, each `0..=255`, and stay there.
+#[inline(always)]
+pub(crate) fn wide_rgb_of_yuv(luma: i32, u: i32, v: i32) -> [i32; 3] {
+    let y = 298 * (luma - 16) + 128;
+    let (u, v) = (u - 128, v - 128);
     let r = (y + 409 * v) >> 8;
     let g = (y - 100 * u - 208 * v) >> 8;
     let b = (y + 516 * u) >> 8;
-    [r, g, b].map(|value| value.clamp(0, 255) as u8)
+    [r, g, b].map(|value| value.clamp(0, 255))
 }
 
 /// R, G, B as they are.

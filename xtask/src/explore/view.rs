@@ -126,8 +126,10 @@ fn draw(
         scale_y: scale * entry.height as f32 / picture.height() as f32,
         ..view
     };
-    let mut rgb = Vec::with_capacity(3 * width as usize * height as usize);
-    Resampler::new(width, height).draw(picture, &from_file, |_, row| rgb.extend_from_slice(row));
+    let mut rgb: Vec<u8> = Vec::with_capacity(3 * width as usize * height as usize);
+    Resampler::new(width, height).draw(picture, &from_file, |_, row| {
+        rgb.extend(row.iter().flat_map(|[pixel @ .., _]| pixel));
+    });
     for mark in marks {
         let colour = match mark.owner {
             Owner::Label => LABEL_COLOUR,

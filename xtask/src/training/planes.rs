@@ -13,8 +13,8 @@ pub fn planes(
     let (width, plane) = (width as usize, (width * height) as usize);
     let mut pixels = vec![0; 3 * plane];
     resampler.draw(picture, view, |y, row| {
-        for (x, pixel) in row.chunks_exact(3).enumerate() {
-            for (channel, value) in pixel.iter().enumerate() {
+        for (x, pixel) in row.iter().enumerate() {
+            for (channel, value) in pixel[..3].iter().enumerate() {
                 pixels[channel * plane + y * width + x] = *value;
             }
         }

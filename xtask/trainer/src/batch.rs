@@ -21,15 +21,15 @@ impl Batch {
         count: u32,
         [height, width]: [u32; 2],
     ) -> Result<Self, LoaderError> {
-        let shape = [3, i64::from(height), i64::from(width)];
+        let shape = [count, 3, height, width].map(i64::from);
         let (mut pixels, mut samples, mut targets) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..count {
-            let (sample, target) = loader.next_sample()?;
-            pixels.push(Tensor::from_slice(&sample.pixels).reshape(shape));
+            let (mut sample, target) = loader.next_sample()?;
+            pixels.append(&mut sample.pixels);
             samples.push(sample);
             targets.push(target);
         }
-        let pixels = Tensor::stack(&pixels, 0);
+        let pixels = Tensor::from_slice(&pixels).reshape(shape);
         Ok(Self {
             pixels,
             samples,

@@ -283,6 +283,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::model::{Mode, OBJECT_PRIOR};
+    use crate::optimizer::{gradients, norm};
     use tch::{Device, Kind};
     use xtask::network::detector;
 
@@ -290,7 +291,7 @@ mod tests {
         let network = detector(32, 64);
         let mut model = Model::new(network, Device::Cpu, Kind::Float, OBJECT_PRIOR, seed);
         let schedule = Recipe::default().schedule;
-        let optimizer = Optimizer::new(&model.parameters, &schedule);
+        let optimizer = Optimizer::new(&mut model.parameters, &schedule);
         model.require_gradients();
         (model, optimizer)
     }
@@ -303,8 +304,9 @@ mod tests {
         let outputs = model.forward(input, Mode::Train, |_, _| {});
         let loss =
             outputs.scores.square().mean(Kind::Float) + outputs.boxes.square().mean(Kind::Float);
-        loss.backward();
-        optimizer.step(&mut model.parameters, 1e-3);
+        let gradients = gradients(&loss, &model.parameters);
+        let length = norm(&gradients).double_value(&[]);
+        optimizer.step(&gradients, length, 1e-3);
         loss.double_value(&[])
     }
 

@@ -28,13 +28,13 @@ pub struct Look {
 
 /// What the averaged weights find in `validation`. `None` where `stop` was raised meanwhile.
 pub fn look(
-    model: &mut Model,
+    model: &Model,
     optimizer: &mut Optimizer,
     validation: &Validation,
     step: u64,
     stop: &AtomicBool,
 ) -> Option<Look> {
-    optimizer.swap_average(&mut model.parameters);
+    optimizer.swap_average();
     let mut shown = Vec::new();
     let evaluators = measure(model, validation, |finding| {
         // The first with anything to see.
@@ -43,7 +43,7 @@ pub fn look(
         }
         !stop.load(Ordering::Relaxed)
     });
-    optimizer.swap_average(&mut model.parameters);
+    optimizer.swap_average();
     if evaluators.len() < validation.sets().len() {
         return None;
     }

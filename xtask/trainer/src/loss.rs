@@ -39,14 +39,20 @@ struct Positives {
     ours: Tensor,
 }
 
-/// Loss of a batch.
+/// Loss of a batch. It stays on the device until somebody asks, because asking waits for it.
 pub struct LossParts {
     /// To be minimised, with gradients.
     pub total: Tensor,
-    /// Share of the classes.
-    pub class: f64,
-    /// Share of the boxes.
-    pub boxes: f64,
+    /// Shares of the classes and of the boxes, `[2]`.
+    shares: Tensor,
+}
+
+impl LossParts {
+    /// Shares of the classes and of the boxes.
+    pub fn shares(&self) -> (f64, f64) {
+        let shares = self.shares.to_device(Device::Cpu);
+        (shares.double_value(&[0]), shares.double_value(&[1]))
+    }
 }
 
 impl Loss {
@@ -80,11 +86,9 @@ impl Loss {
         let class = self.class_loss(outputs, targets, &positives) * per_object;
         let boxes =
             self.box_loss(&outputs.boxes, &positives) * (self.recipe.box_weight * per_object);
-        let parts = Tensor::stack(&[class.detach(), boxes.detach()], 0).to_device(Device::Cpu);
         LossParts {
+            shares: Tensor::stack(&[class.detach(), boxes.detach()], 0),
             total: class + boxes,
-            class: parts.double_value(&[0]),
-            boxes: parts.double_value(&[1]),
         }
     }
 
@@ -111,14 +115,13 @@ impl Loss {
 
     /// Which scores count, 0 or 1, `[images, anchors, classes]`.
     fn counted(&self, targets: &[Targets]) -> Tensor {
-        let anchors = self.anchors.size()[0] as usize;
-        let mut counted = Vec::with_capacity(targets.len() * anchors * CLASSES);
-        for bits in targets.iter().flat_map(|t| &t.counted) {
-            counted.extend((0..CLASSES).map(|class| bits >> class & 1));
-        }
-        Tensor::from_slice(&counted)
-            .reshape([targets.len() as i64, anchors as i64, CLASSES as i64])
-            .to_device(self.device)
+        let anchors = self.anchors.size()[0];
+        let bits: Vec<u8> = targets.iter().flat_map(|t| &t.counted).copied().collect();
+        let class: Vec<u8> = (0..CLASSES).map(|class| 1 << class).collect();
+        let there = |bytes: &[u8]| Tensor::from_slice(bytes).to_device(self.device);
+        let bits = there(&bits).reshape([targets.len() as i64, anchors, 1]);
+        bits.bitwise_and_tensor(&there(&class))
+            .not_equal(0)
             .to_kind(Kind::Float)
     }
 
@@ -347,7 +350,7 @@ mod tests {
         let boxes = Tensor::zeros([1, anchors.len() as i64, 4], options);
         let mut targets = targets(anchors.len());
         change(&mut targets);
-        loss.of(&Outputs { scores, boxes }, &[targets]).class
+        loss.of(&Outputs { scores, boxes }, &[targets]).shares().0
     }
 
     #[test]

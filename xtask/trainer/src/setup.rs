@@ -82,7 +82,7 @@ pub fn prepare(job: TrainJob) -> Result<Run, TrainError> {
         None if job.recipe.network.pretrained => drop(model.load_pretrained(&job.pretrained)?),
         None => {}
     }
-    let mut optimizer = Optimizer::new(&model.parameters, &job.recipe.schedule);
+    let mut optimizer = Optimizer::new(&mut model.parameters, &job.recipe.schedule);
     let state = resumed(&job, &mut model, &mut optimizer)?;
     if let Some(ranges) = &state.ranges {
         model.compute_in(Kind::Float);

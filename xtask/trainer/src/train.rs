@@ -11,7 +11,7 @@ use crate::look::look;
 use crate::loss::Loss;
 use crate::meter::{Meter, Step};
 use crate::model::{Mode, Model};
-use crate::optimizer::Optimizer;
+use crate::optimizer::{self, Optimizer};
 use crate::schedule::{Budget, rate};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -54,6 +54,8 @@ struct Tools {
     meter: Meter,
     board: Board,
     validation: Validation,
+    /// The batch of the next step, where it was made ahead.
+    ready: Option<Batch>,
 }
 
 impl Run {
@@ -77,7 +79,7 @@ impl Run {
             return Ok(true);
         }
         let mut tools = self.tools(budget)?;
-        let mut saved = Instant::now();
+        let (mut saved, mut counted) = (Instant::now(), Instant::now());
         while budget.share(&self.state.progress) < 1.0 {
             if stop.load(Ordering::Relaxed) {
                 self.save()?;
@@ -85,10 +87,11 @@ impl Run {
                 return Ok(false);
             }
             self.enter_phase(&mut tools)?;
-            let begin = Instant::now();
             let step = self.step(&mut tools)?;
             self.state.progress.batches += 1;
-            self.state.progress.seconds += begin.elapsed().as_secs_f64();
+            // By the clock on the wall: looks, checkpoints and phases count, too.
+            self.state.progress.seconds += counted.elapsed().as_secs_f64();
+            counted = Instant::now();
             tools.meter.add(&step);
             let (progress, batch) = (&self.state.progress, self.state.batch);
             if tools.meter.report(&budget, progress, batch, step.rate) {
@@ -159,6 +162,7 @@ impl Run {
             meter: Meter::new(self.state.progress),
             board,
             validation: looked_at,
+            ready: None,
         })
     }
 
@@ -192,6 +196,7 @@ impl Run {
             note("training goes on with single images");
             tools.composing = composing;
             tools.loader = self.loader(composing, &tools.cache);
+            tools.ready = None;
         }
         let share = tools.budget.share(&self.state.progress);
         let from = self.job.recipe.quantization.from;
@@ -206,37 +211,53 @@ impl Run {
         Ok(())
     }
 
-    /// One optimiser step.
+    /// One optimiser step. A GPU is asked for results as late as can be: until then it computes
+    /// while this thread puts the next batch together.
     fn step(&mut self, tools: &mut Tools) -> Result<Step, TrainError> {
         let rate = rate(
             &self.job.recipe.schedule,
             &tools.budget,
             &self.state.progress,
         );
-        let begin = Instant::now();
         let first = self.state.images_seen;
-        let mut batch = Batch::next(&mut tools.loader, self.state.batch, self.state.input)?;
-        let waited_s = begin.elapsed().as_secs_f64();
+        let (mut batch, mut waited_s) = match tools.ready.take() {
+            Some(batch) => (batch, 0.0),
+            None => self.next_batch(tools)?,
+        };
         self.state.images_seen += u64::from(self.state.batch);
         let input = self.model.normalise(&batch.pixels);
         let outputs = self.model.forward(input, Mode::Train, |_, _| {});
         batch.assign(self.job.recipe.loss.assignment, &tools.assigner, &outputs);
         let parts = tools.loss.of(&outputs, batch.targets());
-        if !(parts.class + parts.boxes).is_finite() {
+        let gradients = optimizer::gradients(&parts.total, &self.model.parameters);
+        let norm = optimizer::norm(&gradients);
+        if self.model.device().is_cuda() {
+            let (next, seconds) = self.next_batch(tools)?;
+            tools.ready = Some(next);
+            waited_s += seconds;
+        }
+        let (norm, (class, boxes)) = (norm.double_value(&[]), parts.shares());
+        if !(class + boxes).is_finite() {
             return Err(self.diverged("loss", &batch, first));
         }
-        parts.total.backward();
-        let norm = self.optimizer.step(&mut self.model.parameters, rate);
         if !norm.is_finite() {
             return Err(self.diverged("gradient", &batch, first));
         }
+        self.optimizer.step(&gradients, norm, rate);
         Ok(Step {
-            class: parts.class,
-            boxes: parts.boxes,
+            class,
+            boxes,
             norm,
             rate,
             waited_s,
         })
+    }
+
+    /// The next samples, and the seconds that it took to get them.
+    fn next_batch(&self, tools: &mut Tools) -> Result<(Batch, f64), TrainError> {
+        let begin = Instant::now();
+        let batch = Batch::next(&mut tools.loader, self.state.batch, self.state.input)?;
+        Ok((batch, begin.elapsed().as_secs_f64()))
     }
 
     /// The error of a step whose numbers exploded; the batch is kept.
@@ -262,7 +283,7 @@ impl Run {
             return Ok(());
         }
         let step = self.state.progress.batches;
-        let (model, optimizer) = (&mut self.model, &mut self.optimizer);
+        let (model, optimizer) = (&self.model, &mut self.optimizer);
         let Some(look) = look(model, optimizer, &tools.validation, step, stop) else {
             return Ok(());
         };

@@ -109,6 +109,11 @@ impl BoxDecoder {
         }
     }
 
+    /// From here on keeps scores of at least `score_min`, given by class index.
+    pub fn keep_from(&mut self, score_min: [f32; ObjectClass::COUNT]) {
+        self.logit_min = score_min.map(logit);
+    }
+
     /// The anchors.
     pub fn grid(&self) -> &AnchorGrid {
         &self.grid
@@ -197,11 +202,7 @@ impl BoxDecoder {
         let anchor = self.grid.anchor(level, row, column, shape);
         let bbox = letterbox.to_source(&self.coding.decode(&anchor, code));
         if bbox.is_valid() {
-            self.push(Detection {
-                class,
-                score: sigmoid(logit),
-                bbox,
-            });
+            self.push(Detection::new(class, sigmoid(logit), bbox));
         }
     }
 

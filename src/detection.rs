@@ -19,6 +19,47 @@ pub struct Detection {
     pub score: f32,
     /// Where it is, in pixels of the source's frame (not of the model's input), clipped to it.
     pub bbox: BBox,
+    /// The object of the frames before that it is; `None` where it was not followed, or is
+    /// seen for the first time.
+    pub track: Option<Track>,
+}
+
+impl Detection {
+    /// A detection that belongs to no track yet.
+    pub const fn new(class: ObjectClass, score: f32, bbox: BBox) -> Self {
+        Self {
+            class,
+            score,
+            bbox,
+            track: None,
+        }
+    }
+}
+
+/// What is known of an object from following it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Track {
+    /// Number of the object in this run, from 1.
+    pub id: u32,
+    /// From when the object was first seen to this frame, in milliseconds.
+    pub age_ms: u32,
+    /// Velocity to the right, in pixels of the source's frame a second.
+    pub velocity_x_px_per_s: f32,
+    /// Velocity downwards, likewise.
+    pub velocity_y_px_per_s: f32,
+    /// When it would be at the camera; `None` where it does not clearly grow.
+    pub contact: Option<Contact>,
+}
+
+/// When an object would reach the camera if it went on coming nearer as it does: its size
+/// divided by the rate at which that grows. An estimate from the picture alone, for whoever
+/// wants to look into it; nothing to brake by.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Contact {
+    /// Time to contact in seconds.
+    pub seconds: f32,
+    /// Its standard deviation, as far as the scatter of the boxes tells.
+    pub seconds_std: f32,
 }
 
 /// What is done with fewer frames or a smaller model, because the board is too hot or too slow.

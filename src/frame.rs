@@ -26,6 +26,9 @@ pub struct FrameStamp {
     /// Time of capture on CLOCK_MONOTONIC, in nanoseconds: the driver's own for a camera,
     /// the moment the frame was due for files and the built-in drive.
     pub monotonic_ns: u64,
+    /// Time in what is seen, in nanoseconds from anywhere: that of capture for a camera, the
+    /// recording's own for files, however fast they are played. For speeds and ages of objects.
+    pub scene_ns: u64,
 }
 
 /// One picture. The buffer is reused from frame to frame: sources overwrite

@@ -52,3 +52,4 @@ pub mod sink;
 pub mod source;
 pub mod statistics;
 pub mod thermal;
+pub mod tracking;

@@ -38,11 +38,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn detection(class: ObjectClass, score: f32, x0: f32) -> Detection {
-        Detection {
-            class,
-            score,
-            bbox: BBox::new(x0, 0.0, x0 + 10.0, 10.0),
-        }
+        Detection::new(class, score, BBox::new(x0, 0.0, x0 + 10.0, 10.0))
     }
 
     #[test]
@@ -66,11 +62,7 @@ mod tests {
         ) {
             let mut a: Vec<Detection> = raw
                 .iter()
-                .map(|&(c, s, x, y, w, h)| Detection {
-                    class: ObjectClass::ALL[c],
-                    score: f32::from(s) / 20.0,
-                    bbox: BBox::new(x.into(), y.into(), f32::from(x) + f32::from(w), f32::from(y) + f32::from(h)),
-                })
+                .map(|&(c, s, x, y, w, h)| Detection::new(ObjectClass::ALL[c], f32::from(s) / 20.0, BBox::new(x.into(), y.into(), f32::from(x) + f32::from(w), f32::from(y) + f32::from(h))))
                 .collect();
             let mut b = a.clone();
             b.reverse();

@@ -280,11 +280,7 @@ mod tests {
             model_id: heapless::String::new(),
             detections: classes
                 .iter()
-                .map(|&class| Detection {
-                    class,
-                    score: 0.5,
-                    bbox,
-                })
+                .map(|&class| Detection::new(class, 0.5, bbox))
                 .collect(),
         }
     }

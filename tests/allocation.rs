@@ -127,6 +127,7 @@ impl FrameSource for Camera {
         frame.stamp = FrameStamp {
             sequence: self.sequence,
             monotonic_ns: monotonic_ns(),
+            scene_ns: self.sequence * 40_000_000,
         };
         self.sequence += 1;
         Ok(Next::Frame)
@@ -186,11 +187,7 @@ impl Detect for Counted {
         let times = self.detector.detect(picture, out)?;
         for index in 0..10 {
             let bbox = BBox::new(index as f32, 0.0, index as f32 + 1.0, 9.0);
-            let _ = out.push(Detection {
-                class: ObjectClass::Car,
-                score: 0.5,
-                bbox,
-            });
+            let _ = out.push(Detection::new(ObjectClass::Car, 0.5, bbox));
         }
         self.seen += 1;
         if self.seen == FRAMES {

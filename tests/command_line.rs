@@ -53,7 +53,7 @@ fn help_is_complete() {
 
 #[test]
 fn every_command_has_help() {
-    for verb in ["run", "bench", "doctor", "capture"] {
+    for verb in ["run", "bench", "doctor", "config", "capture"] {
         let output = lookout(&[verb, "--help"]);
         assert_eq!(output.status.code(), Some(0), "{verb}");
         assert!(!output.stdout.is_empty());
@@ -89,6 +89,26 @@ fn wrong_usage_ends_with_2_and_says_what_is_right() {
         );
         assert!(output.stdout.is_empty());
     }
+}
+
+#[test]
+fn files_of_settings_are_shown_and_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("lookout.toml");
+    let example = lookout(&["config", "example"]);
+    assert_eq!(example.status.code(), Some(0));
+    std::fs::write(&file, &example.stdout).unwrap();
+    let path = file.display().to_string();
+    let checked = lookout(&["config", "check", &path]);
+    assert_eq!(checked.status.code(), Some(0), "{}", stderr(&checked));
+    assert_eq!(
+        String::from_utf8(checked.stdout).unwrap(),
+        format!("{path}: right\n")
+    );
+    std::fs::write(&file, "sink = ['jsonl:-']\n").unwrap();
+    let checked = lookout(&["config", "check", &path]);
+    assert_eq!(checked.status.code(), Some(2));
+    assert!(stderr(&checked).contains("did you mean `sinks`?"));
 }
 
 #[test]

@@ -126,3 +126,66 @@ fn a_service_that_cannot_start_is_not_ready_and_says_why_in_its_file() {
         "{report:?}"
     );
 }
+
+#[test]
+fn settings_change_at_sighup_without_losing_a_frame() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let write = |text: &str| std::fs::write(path("lookout.toml"), text).unwrap();
+    write("score = 1.0\n");
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/road-lite");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_lookout"))
+        .args([
+            "run",
+            "--source",
+            "drive:?frames=100000",
+            "--sink",
+            "jsonl:seen.jsonl",
+        ])
+        .args(["--config", "lookout.toml", "--model"])
+        .arg(model)
+        .current_dir(folder.path())
+        .stderr(std::fs::File::create(path("log")).unwrap())
+        .spawn()
+        .unwrap();
+    let began = std::time::Instant::now();
+    let wait_for = |what: &dyn Fn(&str, &str) -> bool| {
+        loop {
+            let read = |name| std::fs::read_to_string(path(name)).unwrap_or_default();
+            if what(&read("seen.jsonl"), &read("log")) {
+                return;
+            }
+            assert!(began.elapsed() < LONG, "{}", read("log"));
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    };
+    let hang_up = |child: &Child| {
+        let pid = child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-HUP", &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+    };
+    wait_for(&|seen, _| seen.lines().count() > 3);
+    write("scores = 0.1\n");
+    hang_up(&child);
+    wait_for(&|_, log| log.contains("did you mean `score`?"));
+    write("score = 0.05\nthreads = 2\n");
+    hang_up(&child);
+    wait_for(&|seen, log| seen.contains("\"class\"") && log.contains("threads has changed"));
+    assert!(
+        Command::new("kill")
+            .arg(child.id().to_string())
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert!(child.wait().unwrap().success());
+    let seen = std::fs::read_to_string(path("seen.jsonl")).unwrap();
+    for (i, line) in seen.lines().enumerate() {
+        assert!(line.contains(&format!("\"sequence\":{i},")), "{line}");
+    }
+}

@@ -32,11 +32,7 @@ impl Detect for Middle {
         let (width, height) = (picture.width() as f32, picture.height() as f32);
         let bbox = BBox::from_centre(width / 2.0, height / 2.0, width / 4.0, height / 2.0);
         out.clear();
-        let _ = out.push(Detection {
-            class: ObjectClass::Person,
-            score: 0.75,
-            bbox,
-        });
+        let _ = out.push(Detection::new(ObjectClass::Person, 0.75, bbox));
         Ok(StageTimes::default())
     }
 }

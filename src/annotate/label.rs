@@ -21,8 +21,8 @@ const COLOURS: [[u8; 3]; ObjectClass::COUNT] = [
 const BLACK: [u8; 3] = [0, 0, 0];
 const WHITE: [u8; 3] = [255, 255, 255];
 
-/// Room for the longest class name and a score.
-const TEXT_BYTES_MAX: usize = 24;
+/// Room for the longest class name, a score and the number of a track.
+const TEXT_BYTES_MAX: usize = 32;
 
 /// Space between a plate's edge and its text at scale 1, in pixels.
 const MARGIN_PIXELS: i32 = 2;
@@ -101,13 +101,12 @@ impl Label {
         others: &[Self],
     ) -> Self {
         let mut text = heapless::String::new();
-        // The longest name and a score fit.
-        let _ = write!(
-            text,
-            "{} {:.2}",
-            detection.class,
-            detection.score.clamp(0.0, 1.0)
-        );
+        // The longest name, a score and a number fit.
+        let score = detection.score.clamp(0.0, 1.0);
+        let _ = match detection.track {
+            Some(track) => write!(text, "{} {score:.2} #{}", detection.class, track.id),
+            None => write!(text, "{} {score:.2}", detection.class),
+        };
         let padding = (2 * MARGIN_PIXELS - 1) * scale;
         let width = GLYPH_PIXELS * scale * text.len() as i32 + padding;
         let height = GLYPH_PIXELS * scale + padding;
@@ -168,11 +167,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn detection(class: ObjectClass, bbox: BBox) -> Detection {
-        Detection {
-            class,
-            score: 0.87,
-            bbox,
-        }
+        Detection::new(class, 0.87, bbox)
     }
 
     fn drawn(width: u32, height: u32, detections: &[Detection]) -> Vec<u8> {
@@ -272,11 +267,7 @@ mod tests {
             score in proptest::num::f32::ANY,
             (width, height) in (0u32..70, 0u32..70),
         ) {
-            let detections = [edges, near].map(|[x0, y0, x1, y1]| Detection {
-                class: ObjectClass::Motorcycle,
-                score,
-                bbox: BBox::new(x0, y0, x1, y1),
-            });
+            let detections = [edges, near].map(|[x0, y0, x1, y1]| Detection::new(ObjectClass::Motorcycle, score, BBox::new(x0, y0, x1, y1)));
             drawn(width, height, &detections);
             draw(&mut [0; 100], width, height, &detections);
         }

@@ -19,11 +19,7 @@ fn picture(rgb: &[u8]) -> Picture<'_> {
 
 fn a_car() -> Detection {
     let bbox = BBox::new(40.0, 40.0, 120.0, 100.0);
-    Detection {
-        class: ObjectClass::Car,
-        score: 0.9,
-        bbox,
-    }
+    Detection::new(ObjectClass::Car, 0.9, bbox)
 }
 
 fn names(folder: &Path) -> Vec<String> {

@@ -200,6 +200,7 @@ impl FrameSource for V4l2Source {
         let monotonic_ns = taken.captured.map_err(SourceError::Damaged)?;
         frame.stamp.sequence = sequence;
         frame.stamp.monotonic_ns = monotonic_ns;
+        frame.stamp.scene_ns = monotonic_ns;
         Ok(Next::Frame)
     }
 

@@ -85,10 +85,33 @@ pub enum Verb {
     Bench(BenchArgs),
     /// Looks for what would keep live detection from working, and says what to do about it
     Doctor(DoctorArgs),
+    /// Tells whether files of settings are right, or shows one with every key
+    Config(ConfigArgs),
     /// Records raw frames of a source, without detection, for diagnosis
     Capture(CaptureArgs),
     /// Installs releases on a board and watches them; `cargo xtask flash` uses this
     Release(ReleaseArgs),
+}
+
+/// Options of `lookout config`.
+#[derive(Args, Debug)]
+pub struct ConfigArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: ConfigVerb,
+}
+
+/// What to do with settings.
+#[derive(Subcommand, Debug)]
+pub enum ConfigVerb {
+    /// Reads files as `run --config` does, and says what is wrong with them
+    Check {
+        /// The files
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Prints a file with every key, what it means and what holds without it
+    Example,
 }
 
 /// Options of `lookout run`.
@@ -120,6 +143,9 @@ pub struct RunArgs {
     /// Keep each of these threads on a CPU of its own
     #[arg(long)]
     pub pinned: bool,
+    /// Do not follow objects from frame to frame
+    #[arg(long)]
+    pub no_tracking: bool,
     /// Write frames with boxes, labels and scores as pictures to this folder
     #[arg(long, value_name = "DIR")]
     pub annotate: Option<PathBuf>,
@@ -144,6 +170,7 @@ impl RunArgs {
             frames: self.frames,
             threads: self.threads,
             pinned: self.pinned.then_some(true),
+            tracking: self.no_tracking.then_some(false),
             sinks: (!self.sinks.is_empty()).then(|| self.sinks.clone()),
             health: self.health.clone(),
             lite_model: self.lite_model.clone(),

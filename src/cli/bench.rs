@@ -1,6 +1,6 @@
 //! `lookout bench`: the pipeline as it is, on frames that are always the same.
 
-use super::{BenchArgs, BenchFormat, CliError, host};
+use super::{BenchArgs, BenchFormat, CliError, host, print};
 use crate::capture::{Opener, SourceMode};
 use crate::clock;
 use crate::detector::{Detector, DetectorOptions};
@@ -14,7 +14,9 @@ use image::ExtendedColorType;
 use image::codecs::jpeg::JpegEncoder;
 use serde_json::json;
 use std::fmt::Write as _;
-use std::io::Write as _;
+
+/// Time from frame to frame in what is seen.
+const FRAME_NS: u64 = 1_000_000_000 / 30;
 
 /// Name and version of the JSON report.
 const SCHEMA: &str = "lookout.bench/1";
@@ -82,14 +84,6 @@ fn explain(args: &BenchArgs) -> Result<(), CliError> {
         return print(&format!("{:#}\n", json!(explanation)));
     }
     print(&explanation.table(cycles_per_s()))
-}
-
-fn print(text: &str) -> Result<(), CliError> {
-    let written = std::io::stdout().lock().write_all(text.as_bytes());
-    written.map_err(|source| CliError::System {
-        what: "cannot print the report",
-        source,
-    })
 }
 
 fn table(args: &BenchArgs, model_id: &str, counters: &Snapshot) -> String {
@@ -204,6 +198,7 @@ impl FrameSource for Reel {
         frame.stamp = FrameStamp {
             sequence: self.sequence,
             monotonic_ns: clock::monotonic_ns(),
+            scene_ns: self.sequence * FRAME_NS,
         };
         self.sequence += 1;
         Ok(Next::Frame)

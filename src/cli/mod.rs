@@ -3,12 +3,14 @@
 mod args;
 mod bench;
 mod capture;
+mod config;
 mod doctor;
 mod host;
 mod release;
+mod reload;
 mod run;
 
-pub use args::{BenchArgs, BenchFormat, Cli, DoctorArgs, RunArgs, Verb};
+pub use args::{BenchArgs, BenchFormat, Cli, ConfigArgs, ConfigVerb, DoctorArgs, RunArgs, Verb};
 pub use capture::{CaptureArgs, CaptureError};
 pub use release::{InstallArgs, ReleaseArgs, ReleaseError, ReleaseVerb, text as status_text};
 
@@ -99,6 +101,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Run(args)) => run::run(args),
         Some(Verb::Bench(args)) => bench::run(args),
         Some(Verb::Doctor(args)) => doctor::run(args),
+        Some(Verb::Config(args)) => config::run(args),
         Some(Verb::Capture(args)) => capture::run(args).map_err(CliError::from),
         Some(Verb::Release(args)) => release::run(args).map_err(CliError::from),
     };
@@ -109,6 +112,15 @@ pub fn main() -> ExitCode {
             error.exit_code()
         }
     }
+}
+
+/// Writes `text` to standard output.
+fn print(text: &str) -> Result<(), CliError> {
+    let written = std::io::stdout().lock().write_all(text.as_bytes());
+    written.map_err(|source| CliError::System {
+        what: "cannot write to standard output; is its reader gone?",
+        source,
+    })
 }
 
 /// Logs to standard error: what other crates warn of, and what changes in lookout itself.

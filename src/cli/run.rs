@@ -4,7 +4,7 @@ use super::{CliError, RunArgs, STATUS_LINE_LIVE};
 use crate::annotate::AnnotateReport;
 use crate::capture::{CaptureState, StopFlag};
 use crate::clock;
-use crate::config::{AnnotateSettings, RawSettings, Settings};
+use crate::config::{AnnotateSettings, ConfigError, RawSettings, Settings};
 use crate::health::{self, Monitor, MonitorOptions, Service};
 use crate::pipeline::{self, Drops, Handle, Lookout, Sight, Snapshot, StallWatch, Summary};
 use crate::sink::{ClassTally, StatusInput, StatusLine, SummaryInput, summary_table};
@@ -12,7 +12,8 @@ use crate::source::{Pace, SourceUri};
 use crate::statistics::Stage;
 use crossbeam_channel::RecvTimeoutError;
 use std::path::Path;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// How often the run is looked at: for the status line and for stalls.
@@ -28,7 +29,10 @@ pub(super) fn run(args: &RunArgs) -> Result<(), CliError> {
     let started_ns = clock::monotonic_ns();
     let stop = StopFlag::new();
     stop_on_signals(&stop)?;
+    let reload = Arc::new(AtomicBool::new(false));
+    caught(signal_hook::flag::register(libc::SIGHUP, reload.clone()))?;
     let settings = settings(args)?;
+    let mut in_force = settings.clone();
     let is_terminal_ours = settings.sinks.is_empty();
     let stall_warning = settings.stall_warning;
     let mut options = MonitorOptions {
@@ -60,6 +64,9 @@ pub(super) fn run(args: &RunArgs) -> Result<(), CliError> {
             continue;
         }
         looked_at = Instant::now();
+        if reload.swap(false, Ordering::Relaxed) {
+            super::reload::reload(&handle, &mut in_force, reread(args));
+        }
         let snapshot = handle.snapshot();
         sight.look(&snapshot, looked_at);
         if let Some(status) = &mut status {
@@ -90,23 +97,35 @@ fn monitor(handle: &Handle, options: MonitorOptions) -> Result<Option<Monitor>, 
 fn stop_on_signals(stop: &StopFlag) -> Result<(), CliError> {
     for signal in [libc::SIGINT, libc::SIGTERM] {
         // In this order: at the first signal the flag is not raised yet.
-        signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, stop.as_atomic())
-            .and_then(|_| signal_hook::flag::register(signal, stop.as_atomic()))
-            .map_err(|source| CliError::System {
-                what: "cannot catch signals",
-                source,
-            })?;
+        let shutdown = 128 + signal;
+        let flag = stop.as_atomic();
+        caught(
+            signal_hook::flag::register_conditional_shutdown(signal, shutdown, flag)
+                .and_then(|_| signal_hook::flag::register(signal, stop.as_atomic())),
+        )?;
     }
     Ok(())
 }
 
-/// Puts the layers together and says what was chosen where nothing was asked for.
-fn settings(args: &RunArgs) -> Result<Settings, CliError> {
+fn caught(registered: std::io::Result<signal_hook::SigId>) -> Result<(), CliError> {
+    registered.map(drop).map_err(|source| CliError::System {
+        what: "cannot catch signals",
+        source,
+    })
+}
+
+/// What the command line and the files say.
+fn reread(args: &RunArgs) -> Result<Settings, ConfigError> {
     let read = |path: Option<&Path>| path.map(RawSettings::read).transpose();
     let owner = args.owner.as_deref().filter(|path| path.exists());
     let owner = read(owner)?.unwrap_or_default();
     let file = read(args.config.as_deref())?.unwrap_or_default();
-    let mut settings = args.settings().or(owner).or(file).validate()?;
+    args.settings().or(owner).or(file).validate()
+}
+
+/// The same, and what was chosen where nothing was asked for, which it says.
+fn settings(args: &RunArgs) -> Result<Settings, CliError> {
+    let mut settings = reread(args)?;
     if settings.source.is_none() {
         let source = pipeline::default_source();
         let is_drive = matches!(source, SourceUri::Drive(_));

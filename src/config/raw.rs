@@ -31,6 +31,8 @@ pub struct RawSettings {
     pub threads: Option<i64>,
     /// Whether each of them keeps to a CPU of its own.
     pub pinned: Option<bool>,
+    /// As [`Settings::tracking`].
+    pub tracking: Option<bool>,
     /// URIs of the sinks.
     pub sinks: Option<Vec<String>>,
     /// How many frames a sink may fall behind.
@@ -62,6 +64,26 @@ pub struct RawAnnotate {
     pub every_nth: Option<i64>,
     /// The most pictures that one run writes.
     pub files_max: Option<i64>,
+}
+
+/// Words less alike than this are no misspellings of each other; 1 is the same word.
+const LIKENESS_MIN: f64 = 0.6;
+
+/// The known key that is most like the unknown one, from serde's message about it: "unknown field
+/// `a`, expected one of `b`, `c`".
+fn nearest(message: &str) -> Option<&str> {
+    let mut words = message
+        .strip_prefix("unknown field")?
+        .split('`')
+        .skip(1)
+        .step_by(2);
+    let unknown = words.next()?;
+    let likeness = |known: &str| strsim::normalized_damerau_levenshtein(unknown, known);
+    words
+        .map(|known| (likeness(known), known))
+        .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, known)| known)
 }
 
 impl RawSettings {
@@ -98,7 +120,12 @@ impl RawSettings {
         };
         let text = std::str::from_utf8(bytes)
             .map_err(|error| syntax(format!("not UTF-8 text ({error}); write it as TOML")))?;
-        toml::from_str(text).map_err(|error| syntax(error.to_string()))
+        toml::from_str(text).map_err(|error: toml::de::Error| {
+            syntax(match nearest(error.message()) {
+                Some(nearest) => format!("{error}did you mean `{nearest}`?"),
+                None => error.to_string(),
+            })
+        })
     }
 
     /// These settings where they are given, those of `fallback` elsewhere.
@@ -110,6 +137,7 @@ impl RawSettings {
             frames: self.frames.or(fallback.frames),
             threads: self.threads.or(fallback.threads),
             pinned: self.pinned.or(fallback.pinned),
+            tracking: self.tracking.or(fallback.tracking),
             sinks: self.sinks.or(fallback.sinks),
             queue_frames: self.queue_frames.or(fallback.queue_frames),
             stall_warning_ms: self.stall_warning_ms.or(fallback.stall_warning_ms),
@@ -141,6 +169,7 @@ impl RawSettings {
             threads: number("threads", self.threads, THREADS)?
                 .map_or(defaults.threads, |threads| threads as usize),
             pinned: self.pinned.unwrap_or(defaults.pinned),
+            tracking: self.tracking.unwrap_or(defaults.tracking),
             engine: defaults.engine,
             sinks: sinks(self.sinks.unwrap_or_default())?,
             queue_frames: number("queue_frames", self.queue_frames, QUEUE_FRAMES)?

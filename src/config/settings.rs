@@ -28,6 +28,8 @@ pub struct Settings {
     pub threads: usize,
     /// Whether each of them keeps to a CPU of its own.
     pub pinned: bool,
+    /// Whether objects are followed from frame to frame.
+    pub tracking: bool,
     /// What computes the network; for benchmarks.
     pub engine: EngineChoice,
     /// Where detections go, besides the subscriber.
@@ -84,6 +86,7 @@ impl Default for Settings {
             frames_max: None,
             threads: 1,
             pinned: false,
+            tracking: true,
             engine: EngineChoice::default(),
             sinks: Vec::new(),
             queue_frames: 64,

@@ -12,28 +12,16 @@ fn parse(text: &str) -> Result<Settings, ConfigError> {
     RawSettings::parse(text.as_bytes(), Path::new("lookout.toml"))?.validate()
 }
 
-/// The example of the module's documentation, which this keeps true.
-fn documented_example() -> String {
-    let lines = include_str!("mod.rs")
-        .lines()
-        .map_while(|line| line.strip_prefix("//!"));
-    let lines = lines.skip_while(|line| !line.contains("```toml")).skip(1);
-    lines
-        .take_while(|line| !line.contains("```"))
-        .collect::<Vec<_>>()
-        .join("\n")
-}
-
 #[test]
 fn the_documented_file_sets_every_key() {
-    let text = documented_example();
-    let raw = RawSettings::parse(text.as_bytes(), Path::new("lookout.toml")).unwrap();
+    let raw = RawSettings::parse(EXAMPLE.as_bytes(), Path::new("lookout.toml")).unwrap();
     let all_given = raw.source.is_some()
         && raw.model.is_some()
         && raw.score.is_some()
         && raw.frames.is_some()
         && raw.threads.is_some()
         && raw.pinned.is_some()
+        && raw.tracking.is_some()
         && raw.sinks.is_some()
         && raw.queue_frames.is_some()
         && raw.stall_warning_ms.is_some()
@@ -90,7 +78,15 @@ fn a_refused_value_names_its_key_and_what_is_allowed() {
             "annotate.directory = ''",
             ["annotate.directory", "empty", "folder"],
         ),
-        ("scroe = 0.5", ["scroe", "unknown", "`score`"]),
+        ("scroe = 0.5", ["scroe", "unknown", "did you mean `score`?"]),
+        (
+            "[anotate]",
+            ["anotate", "unknown", "did you mean `annotate`?"],
+        ),
+        (
+            "annotate.every_n = 3",
+            ["every_n", "unknown", "did you mean `every_nth`?"],
+        ),
         ("score = 'high'", ["score", "lookout.toml", "line 1"]),
         ("[annotate", ["lookout.toml", "line 1", "annotate"]),
     ] {
@@ -99,6 +95,15 @@ fn a_refused_value_names_its_key_and_what_is_allowed() {
             assert!(message.contains(word), "{text}: no '{word}' in: {message}");
         }
     }
+}
+
+#[test]
+fn nothing_is_suggested_for_a_key_like_none() {
+    let message = parse("zzz = 1").unwrap_err().to_string();
+    assert!(
+        message.contains("zzz") && !message.contains("did you mean"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -200,7 +205,7 @@ proptest! {
 
     #[test]
     fn arbitrary_toml_never_panics(
-        key in "(source|model|score|frames|threads|pinned|sinks|queue_frames|celsius_shed|age_ms_max|health|annotate|[a-z]{1,6})",
+        key in "(source|model|score|frames|threads|pinned|tracking|sinks|queue_frames|celsius_shed|age_ms_max|health|annotate|[a-z]{1,6})",
         value in r#"(-?[0-9]{1,20}|-?[0-9]{1,9}\.[0-9]{1,9}|nan|inf|"[ -!#-~]{0,20}"|\[{1,200}|\{.{0,20}\})"#,
         rest in "\\PC{0,80}",
     ) {

@@ -11,6 +11,7 @@ use crate::int8::Explanation;
 use crate::letterbox::{Letterbox, Resampler};
 use crate::model::{ModelCard, ModelError, VerifiedModel};
 use crate::pixels::Picture;
+use crate::tracking::FAINT_SCORE_MIN;
 use network::Network;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -34,6 +35,9 @@ pub enum EngineChoice {
 pub struct DetectorOptions {
     /// Lowest score reported of every class, `0..1`; the card's own thresholds when `None`.
     pub score_min: Option<f32>,
+    /// Whether scores down to [`FAINT_SCORE_MIN`] are reported, too, as a
+    /// [`crate::tracking::Tracker`] wants them.
+    pub faint: bool,
     /// Threads of the network; 0 and 1 keep all work on the caller's.
     pub threads: usize,
     /// Whether each of them, the caller's too, keeps to a CPU of its own. Not for tract's.
@@ -69,6 +73,7 @@ pub struct Detector {
     network: Network,
     resampler: Resampler,
     decoder: BoxDecoder,
+    thresholds: [f32; ObjectClass::COUNT],
 }
 
 impl Detector {
@@ -84,21 +89,39 @@ impl Detector {
         let network = Network::load(&card, &onnx, options)?;
         let (height, width) = (card.input.height, card.input.width);
         let post = &card.postprocess;
-        let same_for_all = options.score_min.map(|score| [score; ObjectClass::COUNT]);
-        let score_min = same_for_all.unwrap_or_else(|| post.thresholds());
-        let decoder = BoxDecoder::new(card.anchor_grid(), post.box_coding, score_min, post.nms_iou);
+        let thresholds = post.thresholds();
+        let decoder = BoxDecoder::new(
+            card.anchor_grid(),
+            post.box_coding,
+            thresholds,
+            post.nms_iou,
+        );
         let mut detector = Self {
             model_id: format!("{:.32}@{:.12}", card.name, card.onnx.sha256),
             network,
             resampler: Resampler::new(width, height),
             decoder,
+            thresholds,
             card,
         };
+        detector.report(options.score_min, options.faint);
         if detector.network.plans_at_first_run() {
             let ran = detector.network.run();
             ran.map_err(|e| ModelError::Engine(e.to_string()))?;
         }
         Ok(detector)
+    }
+
+    /// Changes what is reported: as [`DetectorOptions::score_min`] and
+    /// [`DetectorOptions::faint`].
+    pub fn report(&mut self, score_min: Option<f32>, faint: bool) {
+        let same_for_all = score_min.map(|score| [score; ObjectClass::COUNT]);
+        self.thresholds = same_for_all.unwrap_or_else(|| self.card.postprocess.thresholds());
+        self.decoder.keep_from(if faint {
+            self.thresholds.map(|score| score.min(FAINT_SCORE_MIN))
+        } else {
+            self.thresholds
+        });
     }
 
     /// The model's card.
@@ -110,6 +133,11 @@ impl Detector {
     /// [`crate::detection::MODEL_ID_BYTES_MAX`] bytes.
     pub fn model_id(&self) -> &str {
         &self.model_id
+    }
+
+    /// Scores from which on a detection is no faint one, by class index.
+    pub fn thresholds(&self) -> [f32; ObjectClass::COUNT] {
+        self.thresholds
     }
 
     /// What computes the network, for people.

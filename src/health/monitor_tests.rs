@@ -41,6 +41,7 @@ impl FrameSource for Camera {
         frame.stamp = FrameStamp {
             sequence: self.sequence,
             monotonic_ns: monotonic_ns(),
+            scene_ns: 0,
         };
         Ok(Next::Frame)
     }

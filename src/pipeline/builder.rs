@@ -14,6 +14,7 @@ use crate::detection::DetectionFrame;
 use crate::detector::EngineChoice;
 use crate::sink::{self, Sink, SinkUri};
 use crate::source::{Pace, SourceUri};
+use crate::tracking::Tracker;
 use crossbeam_channel::Receiver;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -112,6 +113,12 @@ impl Builder {
     /// Whether each of these threads keeps to a CPU of its own. Default: no.
     pub fn pinned(mut self, pinned: bool) -> Self {
         self.settings.pinned = pinned;
+        self
+    }
+
+    /// Whether objects are followed from frame to frame. Default: yes.
+    pub fn tracking(mut self, tracking: bool) -> Self {
+        self.settings.tracking = tracking;
         self
     }
 
@@ -227,7 +234,8 @@ impl Builder {
             source: source.name,
         };
         let frames_max = self.settings.frames_max;
-        let inference = Inference::new(detector, lite, outlets, annotator, frames_max);
+        let tracker = self.settings.tracking.then(Tracker::new);
+        let inference = Inference::new(detector, lite, tracker, outlets, annotator, frames_max);
         let stop = shared.stop.clone();
         let capture = Arc::clone(&shared.capture);
         let supervisor = Supervisor::new(source.opener, source.mode, stop, capture);

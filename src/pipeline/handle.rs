@@ -2,7 +2,7 @@
 
 use super::error::RunError;
 use super::observer::Observer;
-use super::shared::Ended;
+use super::shared::{Ended, Tuning};
 use super::snapshot::Snapshot;
 use crate::annotate::AnnotateReport;
 use crate::sink::SinkThread;
@@ -50,6 +50,11 @@ impl Handle {
     /// the time of one inference.
     pub fn stop(&self) {
         self.observer.shared.stop.stop();
+    }
+
+    /// Changes how frames are looked at, from the next one on. No frame is lost over it.
+    pub fn retune(&self, tuning: Tuning) {
+        self.observer.shared.retune(tuning);
     }
 
     /// Whether capture and inference have ended; [`Self::join`] then waits for sinks only.

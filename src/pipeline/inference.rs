@@ -12,6 +12,7 @@ use crate::frame::Frame;
 use crate::mailbox::Taken;
 use crate::pixels::{Decoder, Picture};
 use crate::source::Pace;
+use crate::tracking::Tracker;
 use std::time::{Duration, Instant};
 
 /// How soon a thread that waits for a frame notices a stop.
@@ -26,6 +27,7 @@ pub(super) struct Inference {
     decoder: Decoder,
     clock: WallClock,
     message: DetectionFrame,
+    tracker: Option<Tracker>,
     outlets: Vec<Outlet>,
     annotator: Option<AnnotateWriter>,
     frames_max: Option<u64>,
@@ -37,6 +39,7 @@ impl Inference {
     pub(super) fn new(
         detector: Box<dyn Detect>,
         lite: Option<Box<dyn Detect>>,
+        tracker: Option<Tracker>,
         outlets: Vec<Outlet>,
         annotator: Option<AnnotateWriter>,
         frames_max: Option<u64>,
@@ -46,6 +49,7 @@ impl Inference {
             decoder: Decoder::new(),
             clock: WallClock::new(),
             message: empty_message(),
+            tracker,
             outlets,
             annotator,
             frames_max,
@@ -90,6 +94,14 @@ impl Inference {
     /// counted and skipped; the log says so once for each row of them.
     fn process(&mut self, frame: &Frame, shared: &Shared) -> Result<(), RunError> {
         let mut lap = Lap::start();
+        if let Some(tuning) = shared.take_retuning() {
+            self.models.report(tuning.score, tuning.tracking);
+            let is_same = self.tracker.is_some() == tuning.tracking;
+            // Objects keep their numbers where only the scores change.
+            if !is_same {
+                self.tracker = tuning.tracking.then(Tracker::new);
+            }
+        }
         let picture = match self.decoder.picture(frame) {
             Ok(picture) => picture,
             Err(error) => {
@@ -113,6 +125,10 @@ impl Inference {
             }
         };
         self.failures_in_a_row = 0;
+        if let Some(tracker) = &mut self.tracker {
+            let scene_ns = frame.stamp.scene_ns;
+            tracker.follow(scene_ns, &model.thresholds, &mut message.detections);
+        }
         lap.next();
         message.frame_width = picture.width();
         message.frame_height = picture.height();

@@ -38,6 +38,6 @@ pub use error::{RunError, StartError};
 pub use handle::{Handle, Summary};
 pub use load::EVERY_NTH_MAX;
 pub use observer::Observer;
-pub use shared::Ended;
+pub use shared::{Ended, Tuning};
 pub use snapshot::{Drops, FrameTimes, Snapshot, Vitals};
 pub use watch::{Sight, StallWatch};

@@ -1,6 +1,7 @@
 //! The models of a run: the full one, and perhaps a lite one for when there is little power.
 
 use super::detect::Detect;
+use crate::class::ObjectClass;
 use crate::detection::{DETECTIONS_MAX, MODEL_ID_BYTES_MAX};
 use crate::pixels::Picture;
 
@@ -8,6 +9,7 @@ use crate::pixels::Picture;
 pub(super) struct Model {
     pub(super) detector: Box<dyn Detect>,
     pub(super) id: heapless::String<MODEL_ID_BYTES_MAX>,
+    pub(super) thresholds: [f32; ObjectClass::COUNT],
 }
 
 impl Model {
@@ -18,7 +20,11 @@ impl Model {
                 break;
             }
         }
-        Self { detector, id }
+        Self {
+            thresholds: detector.thresholds(),
+            detector,
+            id,
+        }
     }
 }
 
@@ -36,6 +42,14 @@ impl Models {
             full: Model::new(full),
             lite: lite.map(Model::new),
             lite_is_ready_for: (0, 0),
+        }
+    }
+
+    /// Changes what both report.
+    pub(super) fn report(&mut self, score_min: Option<f32>, faint: bool) {
+        for model in std::iter::once(&mut self.full).chain(&mut self.lite) {
+            model.detector.report(score_min, faint);
+            model.thresholds = model.detector.thresholds();
         }
     }
 

@@ -92,6 +92,7 @@ fn options(settings: &Settings) -> DetectorOptions {
         score_min: settings.score,
         threads: settings.threads,
         pinned: settings.pinned,
+        faint: settings.tracking,
         engine: settings.engine.clone(),
     }
 }

@@ -10,7 +10,7 @@ use crate::source::Pace;
 use crate::statistics::Statistics;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -29,6 +29,15 @@ pub enum Ended {
     Failed(RunError),
 }
 
+/// What can change while a run goes on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tuning {
+    /// As [`crate::config::Settings::score`].
+    pub score: Option<f32>,
+    /// As [`crate::config::Settings::tracking`].
+    pub tracking: bool,
+}
+
 /// State that capture, inference and their owner share.
 pub(super) struct Shared {
     pub(super) pace: Pace,
@@ -39,6 +48,9 @@ pub(super) struct Shared {
     pub(super) tallies: Tallies,
     pub(super) times: Times,
     pub(super) load: LoadControl,
+    /// What the inference thread is to change before its next frame.
+    retuning: Mutex<Option<Tuning>>,
+    is_retuned: AtomicBool,
     statistics: Mutex<Statistics>,
     annotated: Mutex<Option<AnnotateReport>>,
     ended: Mutex<Option<Ended>>,
@@ -80,10 +92,26 @@ impl Shared {
             tallies: Tallies::default(),
             times: Times::new(),
             load: LoadControl::new(),
+            retuning: Mutex::new(None),
+            is_retuned: AtomicBool::new(false),
             statistics: Mutex::new(Statistics::new()),
             annotated: Mutex::new(None),
             ended: Mutex::new(None),
         }
+    }
+
+    /// Has the inference thread change this before its next frame.
+    pub(super) fn retune(&self, tuning: Tuning) {
+        *lock(&self.retuning) = Some(tuning);
+        self.is_retuned.store(true, Ordering::Release);
+    }
+
+    /// What is to change, once. Takes no lock while nothing is.
+    pub(super) fn take_retuning(&self) -> Option<Tuning> {
+        self.is_retuned
+            .swap(false, Ordering::Acquire)
+            .then(|| lock(&self.retuning).take())
+            .flatten()
     }
 
     /// Ends the run for a reason. The first reason given is the one that counts.

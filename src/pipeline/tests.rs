@@ -67,6 +67,7 @@ impl FrameSource for Script {
         frame.stamp = FrameStamp {
             sequence: self.next as u64,
             monotonic_ns: crate::clock::monotonic_ns(),
+            scene_ns: 40_000_000 * self.next as u64,
         };
         self.next += 1;
         (frame.width, frame.height, frame.stride) = (SIDE, SIDE, SIDE as usize);
@@ -147,11 +148,7 @@ impl Detect for Fake {
         }
         out.clear();
         let bbox = BBox::new(0.0, 0.0, picture.width() as f32, picture.height() as f32);
-        let _ = out.push(Detection {
-            class: ObjectClass::Car,
-            score: 0.5,
-            bbox,
-        });
+        let _ = out.push(Detection::new(ObjectClass::Car, 0.5, bbox));
         Ok(StageTimes::default())
     }
 }

@@ -1,6 +1,6 @@
 //! One published frame as one line of JSON; `SCHEMA.md` beside this file is its contract.
 
-use crate::detection::{Detection, DetectionFrame, LoadShedding};
+use crate::detection::{Detection, DetectionFrame, LoadShedding, Track};
 use serde::{Serialize, Serializer};
 use std::io;
 
@@ -9,7 +9,7 @@ use std::io;
 pub const SCHEMA: &str = "lookout.detections/1";
 
 /// No line is longer, in bytes, its newline included.
-pub const LINE_BYTES_MAX: usize = 32 * 1024;
+pub const LINE_BYTES_MAX: usize = 64 * 1024;
 
 /// The line's own view of a frame: key names carry units, which the plain data leave to
 /// their documentation.
@@ -36,6 +36,36 @@ struct Object {
     class: &'static str,
     score: f64,
     box_px: [f64; 4],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    track: Option<Follow>,
+}
+
+#[derive(Serialize)]
+struct Follow {
+    id: u32,
+    age_ms: u32,
+    velocity_px_per_s: [f64; 2],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contact_s: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contact_std_s: Option<f64>,
+}
+
+impl Follow {
+    /// `None` where a number is not finite.
+    fn new(track: &Track) -> Option<Self> {
+        let velocity = [track.velocity_x_px_per_s, track.velocity_y_px_per_s];
+        let contact = track.contact;
+        let contact = contact.filter(|c| c.seconds.is_finite() && c.seconds_std.is_finite());
+        let is_finite = velocity.iter().all(|v| v.is_finite());
+        is_finite.then(|| Self {
+            id: track.id,
+            age_ms: track.age_ms,
+            velocity_px_per_s: velocity.map(|v| rounded(v, 10.0)),
+            contact_s: contact.map(|c| rounded(c.seconds, 1e2)),
+            contact_std_s: contact.map(|c| rounded(c.seconds_std, 1e2)),
+        })
+    }
 }
 
 /// JSON has no NaN, and a reader that meets `null` for a number breaks at the worst moment:
@@ -45,6 +75,7 @@ fn objects<S: Serializer>(detections: &&[Detection], serializer: S) -> Result<S:
         class: d.class.name(),
         score: rounded(d.score, 1e4),
         box_px: [d.bbox.x0, d.bbox.y0, d.bbox.x1, d.bbox.y1].map(|edge| rounded(edge, 1e2)),
+        track: d.track.as_ref().and_then(Follow::new),
     }))
 }
 
@@ -95,7 +126,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::class::ObjectClass;
-    use crate::detection::DETECTIONS_MAX;
+    use crate::detection::{Contact, DETECTIONS_MAX};
     use crate::geometry::BBox;
     use crate::sink::tests::example_frame;
     use proptest::prelude::*;
@@ -125,6 +156,39 @@ mod tests {
     }
 
     #[test]
+    fn a_track_has_its_keys_only_where_it_is_known() {
+        let mut frame = example_frame(7, 3);
+        let track = Track {
+            id: 12,
+            age_ms: 460,
+            velocity_x_px_per_s: -81.26,
+            velocity_y_px_per_s: 0.0,
+            contact: None,
+        };
+        frame.detections[0].track = Some(track);
+        frame.detections[1].track = Some(Track {
+            contact: Some(Contact {
+                seconds: 3.456,
+                seconds_std: 0.5,
+            }),
+            ..track
+        });
+        frame.detections[2].track = Some(Track {
+            velocity_x_px_per_s: f32::NAN,
+            ..track
+        });
+        let value: serde_json::Value = serde_json::from_str(&line_of(&frame)).unwrap();
+        let tracks: Vec<_> = (0..3)
+            .map(|i| value["detections"][i]["track"].to_string())
+            .collect();
+        let known = r#""id":12,"velocity_px_per_s":[-81.3,0.0]}"#;
+        assert_eq!(tracks[0], format!(r#"{{"age_ms":460,{known}"#));
+        let contact = r#""contact_s":3.46,"contact_std_s":0.5,"#;
+        assert_eq!(tracks[1], format!(r#"{{"age_ms":460,{contact}{known}"#));
+        assert_eq!(tracks[2], "null");
+    }
+
+    #[test]
     fn an_empty_road_is_an_empty_list() {
         let value: serde_json::Value =
             serde_json::from_str(&line_of(&example_frame(0, 0))).unwrap();
@@ -144,6 +208,16 @@ mod tests {
         for detection in &mut frame.detections {
             detection.class = ObjectClass::Motorcycle;
             detection.bbox = BBox::new(-1.17e-2, -f32::MAX, f32::MAX, 8191.123);
+            detection.track = Some(Track {
+                id: u32::MAX,
+                age_ms: u32::MAX,
+                velocity_x_px_per_s: -f32::MAX,
+                velocity_y_px_per_s: -f32::MAX,
+                contact: Some(Contact {
+                    seconds: f32::MAX,
+                    seconds_std: f32::MAX,
+                }),
+            });
         }
         let mut out = Vec::with_capacity(LINE_BYTES_MAX);
         let place = out.as_ptr();

@@ -127,11 +127,11 @@ pub(crate) mod tests {
         let mut detections = heapless::Vec::new();
         for index in 0..objects {
             let edge = 10.0 * index as f32;
-            let detection = Detection {
-                class: ObjectClass::ALL[index % ObjectClass::COUNT],
-                score: 0.987_66 - 0.007 * index as f32,
-                bbox: BBox::new(edge + 0.123, edge + 0.5, edge + 50.256, edge + 40.0),
-            };
+            let detection = Detection::new(
+                ObjectClass::ALL[index % ObjectClass::COUNT],
+                0.987_66 - 0.007 * index as f32,
+                BBox::new(edge + 0.123, edge + 0.5, edge + 50.256, edge + 40.0),
+            );
             assert!(
                 detections.push(detection).is_ok(),
                 "the example has too many objects"

@@ -4,7 +4,7 @@ use super::pacing::{Pacer, frame_time_ns};
 use super::uri::DriveSettings;
 use super::{FrameSource, Next, Pace, SourceError};
 use crate::drive::{Drive, DriveBox, DriveConfig};
-use crate::frame::{Frame, FrameStamp, PixelFormat};
+use crate::frame::{Frame, PixelFormat};
 
 /// The built-in drive as a source, with the boxes that it knows of. Frames are
 /// [`PixelFormat::Rgb8`].
@@ -62,10 +62,7 @@ impl FrameSource for DriveSource {
         let sequence = self.sequence;
         self.sequence += 1;
         let media_ns = frame_time_ns(sequence, self.settings.frames_per_second);
-        frame.stamp = FrameStamp {
-            sequence,
-            monotonic_ns: self.pacer.wait(media_ns),
-        };
+        frame.stamp = self.pacer.stamp(sequence, media_ns);
         Ok(Next::Frame)
     }
 

@@ -2,7 +2,7 @@
 
 use super::pacing::{Pacer, frame_time_ns};
 use super::{FrameSource, Next, Pace, SourceError};
-use crate::frame::{Frame, FrameStamp, PixelFormat};
+use crate::frame::{Frame, PixelFormat};
 use crate::pixels::jpeg::{self, JPEG_BYTES_MAX, JPEG_PIXELS_MAX};
 use image::{ImageDecoder, ImageFormat, ImageReader, Limits};
 use std::fs::File;
@@ -79,13 +79,8 @@ impl FrameSource for ImagesSource {
             SourceError::Damaged(format!("{}: {reason}", self.paths[index].display()))
         })?;
         let sequence = index as u64;
-        let monotonic_ns = self
-            .pacer
-            .wait(frame_time_ns(sequence, self.frames_per_second));
-        frame.stamp = FrameStamp {
-            sequence,
-            monotonic_ns,
-        };
+        let media_ns = frame_time_ns(sequence, self.frames_per_second);
+        frame.stamp = self.pacer.stamp(sequence, media_ns);
         Ok(Next::Frame)
     }
 

@@ -2,7 +2,7 @@
 
 use super::pacing::{Pacer, frame_time_ns};
 use super::{FrameSource, Next, Pace, SourceError};
-use crate::frame::{Frame, FrameStamp, PixelFormat};
+use crate::frame::{Frame, PixelFormat};
 use crate::pixels::jpeg::{JPEG_BYTES_MAX, JpegScanner, Progress};
 use std::fs::File;
 use std::io::Read;
@@ -134,13 +134,8 @@ impl FrameSource for MjpegSource {
         self.start += length;
         frame.format = PixelFormat::Mjpeg;
         (frame.width, frame.height, frame.stride) = (width, height, 0);
-        let monotonic_ns = self
-            .pacer
-            .wait(frame_time_ns(sequence, self.frames_per_second));
-        frame.stamp = FrameStamp {
-            sequence,
-            monotonic_ns,
-        };
+        let media_ns = frame_time_ns(sequence, self.frames_per_second);
+        frame.stamp = self.pacer.stamp(sequence, media_ns);
         Ok(Next::Frame)
     }
 

@@ -2,6 +2,7 @@
 
 use super::Pace;
 use crate::clock::monotonic_ns;
+use crate::frame::FrameStamp;
 use std::time::Duration;
 
 /// The longest that a source sleeps before a frame, within what
@@ -35,13 +36,22 @@ impl Pacer {
     /// Waits until the frame at `media_ns` after the start of the recording is due, and gives
     /// that moment on CLOCK_MONOTONIC. The first frame, and a late one, is not waited for. At
     /// [`Pace::EveryFrame`] a frame is due when it is asked for.
-    pub(super) fn wait(&mut self, media_ns: u64) -> u64 {
+    fn wait(&mut self, media_ns: u64) -> u64 {
         let now_ns = monotonic_ns();
         let due_ns = self.due(media_ns, now_ns);
         if let Some(wait_ns) = due_ns.checked_sub(now_ns).filter(|&wait_ns| wait_ns > 0) {
             std::thread::sleep(Duration::from_nanos(wait_ns));
         }
         due_ns
+    }
+
+    /// Waits likewise, and gives the stamp of the frame.
+    pub(super) fn stamp(&mut self, sequence: u64, media_ns: u64) -> FrameStamp {
+        FrameStamp {
+            sequence,
+            monotonic_ns: self.wait(media_ns),
+            scene_ns: media_ns,
+        }
     }
 
     /// When a frame is due, if it is `now_ns`.

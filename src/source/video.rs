@@ -3,7 +3,7 @@
 use super::mp4::{H264Track, append_units, read_track};
 use super::pacing::Pacer;
 use super::{FrameSource, Next, Pace, SourceError};
-use crate::frame::{Frame, FrameStamp, PixelFormat};
+use crate::frame::{Frame, PixelFormat};
 use openh264::OpenH264API;
 use openh264::decoder::{DecodedYUV, Decoder, DecoderConfig, Flush};
 use openh264::formats::YUVSource;
@@ -189,11 +189,7 @@ impl FrameSource for VideoSource {
         while self.times_ns.len() > SILENT_SAMPLES_MAX {
             self.times_ns.pop();
         }
-        let monotonic_ns = self.pacer.wait(time_ns);
-        frame.stamp = FrameStamp {
-            sequence,
-            monotonic_ns,
-        };
+        frame.stamp = self.pacer.stamp(sequence, time_ns);
         Ok(Next::Frame)
     }
 

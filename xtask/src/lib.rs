@@ -37,6 +37,7 @@ pub mod sizes;
 pub mod smoke;
 pub mod tensorboard;
 pub mod toolchain;
+pub mod track;
 pub mod train_and_export;
 pub mod train_job;
 pub mod trainer;

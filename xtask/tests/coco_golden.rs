@@ -29,11 +29,11 @@ struct ResultEntry {
 impl ResultEntry {
     fn detection(&self) -> Detection {
         let [x, y, width, height] = self.bbox;
-        Detection {
-            class: ObjectClass::from_index(self.category_id - 1).unwrap(),
-            score: self.score,
-            bbox: BBox::new(x, y, x + width, y + height),
-        }
+        Detection::new(
+            ObjectClass::from_index(self.category_id - 1).unwrap(),
+            self.score,
+            BBox::new(x, y, x + width, y + height),
+        )
     }
 }
 

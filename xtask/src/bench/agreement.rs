@@ -111,11 +111,11 @@ fn detection(numbers: &[f32]) -> Option<Detection> {
     let &[class, score, x0, y0, x1, y1] = numbers else {
         return None;
     };
-    Some(Detection {
-        class: ObjectClass::from_index(class as usize)?,
+    Some(Detection::new(
+        ObjectClass::from_index(class as usize)?,
         score,
-        bbox: BBox::new(x0, y0, x1, y1),
-    })
+        BBox::new(x0, y0, x1, y1),
+    ))
 }
 
 #[cfg(test)]
@@ -145,10 +145,8 @@ mod tests {
 
     #[test]
     fn detections_are_matched_by_class_and_place() {
-        let at = |x: f32, score| Detection {
-            class: ObjectClass::Car,
-            score,
-            bbox: BBox::new(x, 0.0, x + 10.0, 10.0),
+        let at = |x: f32, score| {
+            Detection::new(ObjectClass::Car, score, BBox::new(x, 0.0, x + 10.0, 10.0))
         };
         let expected = [at(0.0, 0.9), at(50.0, 0.5)];
         let flat = |list: &[Detection]| list.iter().flat_map(numbers).collect::<Vec<f32>>();

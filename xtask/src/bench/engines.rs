@@ -105,7 +105,9 @@ impl Engine for Lookout {
 
 /// A detection as numbers: class, score, left, top, right, bottom.
 pub(super) fn numbers(detection: &Detection) -> Vec<f32> {
-    let Detection { class, score, bbox } = *detection;
+    let Detection {
+        class, score, bbox, ..
+    } = *detection;
     vec![
         class.index() as f32,
         score,

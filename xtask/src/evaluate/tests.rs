@@ -43,11 +43,7 @@ fn oracle(picture: &Picture<'_>, found: &mut Found) -> Result<(), String> {
     let x0 = f32::from(row[0]);
     let bbox = BBox::new(x0, 2.0, x0 + 20.0, 12.0);
     found
-        .push(Detection {
-            class: ObjectClass::Car,
-            score: 0.9,
-            bbox,
-        })
+        .push(Detection::new(ObjectClass::Car, 0.9, bbox))
         .unwrap();
     Ok(())
 }

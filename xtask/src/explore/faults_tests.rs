@@ -14,11 +14,7 @@ fn truth(class: ObjectClass, bbox: [f32; 4], crowd: bool) -> GroundTruth {
 
 fn detection(class: ObjectClass, score: f32, bbox: [f32; 4]) -> Detection {
     let [x0, y0, x1, y1] = bbox;
-    Detection {
-        class,
-        score,
-        bbox: BBox::new(x0, y0, x1, y1),
-    }
+    Detection::new(class, score, BBox::new(x0, y0, x1, y1))
 }
 
 /// The faults of one image in which everything but scooters is labelled.

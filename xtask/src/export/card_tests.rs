@@ -34,11 +34,7 @@ fn sizes_are_kept_where_there_are_objects_of_them() {
         crowd: false,
         area: bbox.area(),
     };
-    let found = Detection {
-        class: ObjectClass::Car,
-        score: 0.9,
-        bbox,
-    };
+    let found = Detection::new(ObjectClass::Car, 0.9, bbox);
     let mut evaluator = Evaluator::new();
     evaluator.add_image(&[object], &[true; 8], &[found]);
     let kept = set_metrics(&evaluator.finish());

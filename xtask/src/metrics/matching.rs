@@ -221,11 +221,7 @@ mod tests {
     }
 
     fn detection(x0: f32, x1: f32, score: f32) -> Detection {
-        Detection {
-            class: ObjectClass::Car,
-            score,
-            bbox: BBox::new(x0, 0.0, x1, 10.0),
-        }
+        Detection::new(ObjectClass::Car, score, BBox::new(x0, 0.0, x1, 10.0))
     }
 
     #[test]

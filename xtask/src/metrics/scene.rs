@@ -134,11 +134,7 @@ pub(super) mod tests {
     }
 
     pub(crate) fn detection(class: ObjectClass, place: u32, score: f32) -> Detection {
-        Detection {
-            class,
-            score,
-            bbox: bbox(place),
-        }
+        Detection::new(class, score, bbox(place))
     }
 
     #[test]

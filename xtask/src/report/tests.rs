@@ -54,11 +54,7 @@ pub(crate) fn set(folder: &TempDir, images: usize) -> MeasuredSet {
         };
         use ObjectClass::{Bus, Car, Truck};
         let objects = vec![object(Car, 0), object(Car, 1), object(Truck, 2)];
-        let detection = |class, place, score| Detection {
-            class,
-            score,
-            bbox: bbox(place),
-        };
+        let detection = |class, place, score| Detection::new(class, score, bbox(place));
         let detections = [
             detection(Car, 0, 0.9),
             detection(Bus, 2, 0.8),

@@ -85,7 +85,9 @@ fn add(entry: &mut ImageEntry, found: &[Detection]) -> usize {
     let labelled = entry.objects.len();
     let mut added = 0;
     for detection in found {
-        let Detection { class, score, bbox } = *detection;
+        let Detection {
+            class, score, bbox, ..
+        } = *detection;
         let known = entry.objects[..labelled].iter();
         if entry.labelled[class.index()]
             || known.clone().any(|o| o.bbox.iou(&bbox) > SAME_IOU_MIN)
@@ -137,11 +139,8 @@ mod tests {
 
     #[test]
     fn only_what_is_confident_new_and_unlabelled_becomes_a_label() {
-        let detection = |class, score, x: f32| Detection {
-            class,
-            score,
-            bbox: BBox::new(x, 10.0, x + 20.0, 40.0),
-        };
+        let detection =
+            |class, score, x: f32| Detection::new(class, score, BBox::new(x, 10.0, x + 20.0, 40.0));
         let found = [
             detection(ObjectClass::Bicycle, 0.9, 60.0),
             detection(ObjectClass::Bicycle, 0.4, 80.0),

@@ -2,6 +2,7 @@
 //! with the real `flash`.
 
 mod cuts;
+mod figures;
 mod flasher;
 mod releases;
 mod scenes;
@@ -43,6 +44,9 @@ pub struct RehearseArgs {
     /// Only the scenes whose name holds this; the first flash is always made
     #[arg(long, value_name = "WORD")]
     pub only: Option<String>,
+    /// Write what the board tells about the service into board/README.md
+    #[arg(long)]
+    pub figures: bool,
     /// The firmware, in place of building it
     #[arg(long, value_name = "FILE")]
     pub binary: Option<PathBuf>,
@@ -154,6 +158,10 @@ pub fn run(args: &RehearseArgs) -> Result<(), RehearseError> {
         if is_fatal {
             break;
         }
+    }
+    if args.figures {
+        all += 1;
+        failed += usize::from(!told(began, "figures", figures::write(&mut stagehand)));
     }
     let folder = stagehand.folder.clone();
     all += 1;

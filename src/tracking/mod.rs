@@ -1,0 +1,238 @@
+//! Follows objects from frame to frame.
+//!
+//! After ByteTrack (Zhang et al. 2022): confident detections are matched with the objects that
+//! are followed, then the faint ones with those that are still missing, so that an object which
+//! is half hidden for a moment keeps its number. Matching is the assignment of least cost by
+//! overlap with where a Kalman filter of nearly constant velocity expects the object. Time is
+//! the frames' own: left out frames do not slow anybody down.
+//!
+//! The same detections at the same times give the same tracks; nothing is allocated after
+//! [`Tracker::new`], and no more than [`OBJECTS_MAX`] objects are followed.
+
+pub mod assignment;
+mod kalman;
+mod object;
+
+use crate::class::ObjectClass;
+use crate::detection::{DETECTIONS_MAX, Detection};
+use crate::geometry::BBox;
+use assignment::Assigner;
+use object::Object;
+
+/// The most objects that are followed at once, those included that are out of sight.
+pub const OBJECTS_MAX: usize = 2 * DETECTIONS_MAX;
+
+/// Scores of detections that only go on with an object reach down to this.
+pub const FAINT_SCORE_MIN: f32 = 0.1;
+
+/// How long an object is waited for that is out of sight, in nanoseconds.
+const PATIENCE_NS: u64 = 1_000_000_000;
+
+/// The same for one that was seen but once.
+const PATIENCE_ONCE_NS: u64 = 250_000_000;
+
+/// Longer gaps between frames than this are not bridged, in nanoseconds.
+const GAP_NS_MAX: u64 = 2_000_000_000;
+
+/// Least overlap of a confident detection with the place where its object is expected.
+const IOU_MIN: f32 = 0.15;
+
+/// The same for a faint one, which may be anything.
+const IOU_FAINT_MIN: f32 = 0.4;
+
+/// Extra cost of a pair whose classes differ but look alike.
+const CLASS_COST: f32 = 0.15;
+
+/// Sightings from which on an object is told about.
+const SIGHTINGS_MIN: u32 = 2;
+
+impl Default for Tracker {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Follows objects from frame to frame.
+#[derive(Debug)]
+pub struct Tracker {
+    objects: Vec<Object>,
+    assigner: Assigner,
+    next_id: u32,
+    last_ns: u64,
+    /// Detections of this frame without an object, and objects without a detection.
+    left: Vec<usize>,
+    missing: Vec<usize>,
+    /// Object of each detection.
+    owner: Vec<Option<usize>>,
+}
+
+impl Tracker {
+    /// A tracker that has seen nothing yet.
+    pub fn new() -> Self {
+        Self {
+            objects: Vec::with_capacity(OBJECTS_MAX),
+            assigner: Assigner::new(OBJECTS_MAX),
+            next_id: 1,
+            last_ns: 0,
+            left: Vec::with_capacity(DETECTIONS_MAX),
+            missing: Vec::with_capacity(OBJECTS_MAX),
+            owner: Vec::with_capacity(DETECTIONS_MAX),
+        }
+    }
+
+    /// Takes the detections of the frame at [`crate::frame::FrameStamp::scene_ns`], gives those of
+    /// objects that are followed their track, and drops the faint ones that belong to nobody:
+    /// those that score less than `confident` says for their class, by class index. The order
+    /// of those that stay is kept.
+    pub fn follow(
+        &mut self,
+        scene_ns: u64,
+        confident: &[f32; ObjectClass::COUNT],
+        detections: &mut heapless::Vec<Detection, DETECTIONS_MAX>,
+    ) {
+        let now_ns = self.pass_time(scene_ns);
+        self.owner.clear();
+        self.owner.resize(detections.len(), None);
+        self.missing.clear();
+        self.missing.extend(0..self.objects.len());
+        let is_confident = |seen: &Detection| seen.score >= confident[seen.class.index()];
+        self.match_those(now_ns, detections, IOU_MIN, &is_confident);
+        self.match_those(now_ns, detections, IOU_FAINT_MIN, &|seen| {
+            !is_confident(seen)
+        });
+        self.forget(now_ns);
+        self.welcome(now_ns, detections, &is_confident);
+        self.tell(detections, &is_confident);
+    }
+
+    /// Gives the time of the frame: a clock that goes back stands still here.
+    fn pass_time(&mut self, scene_ns: u64) -> u64 {
+        let passed_ns = scene_ns.saturating_sub(self.last_ns);
+        if passed_ns > GAP_NS_MAX {
+            self.objects.clear();
+        }
+        self.last_ns += passed_ns;
+        let seconds = passed_ns as f32 * 1e-9;
+        for object in &mut self.objects {
+            object.motion.predict(seconds);
+        }
+        self.last_ns
+    }
+
+    /// Matches the detections that are `wanted` with the objects that are missing.
+    fn match_those(
+        &mut self,
+        now_ns: u64,
+        detections: &[Detection],
+        iou_min: f32,
+        wanted: &impl Fn(&Detection) -> bool,
+    ) {
+        self.left.clear();
+        let wanted = |&i: &usize| wanted(&detections[i]);
+        self.left.extend((0..detections.len()).filter(wanted));
+        let (objects, missing) = (&self.objects, &self.missing);
+        let (left, owner) = (&self.left, &mut self.owner);
+        let cost = |row: usize, column: usize| {
+            let (object, seen) = (&objects[missing[row]], &detections[left[column]]);
+            1.0 - object.bbox().iou(&seen.bbox) + class_cost(object.class(), seen.class)
+        };
+        self.assigner.assign(
+            (missing.len(), left.len()),
+            1.0 - iou_min,
+            cost,
+            |row, column| owner[left[column]] = Some(missing[row]),
+        );
+        for &i in &self.left {
+            if let Some(index) = self.owner[i] {
+                self.objects[index].see(&detections[i], now_ns);
+                self.missing.retain(|&missing| missing != index);
+            }
+        }
+    }
+
+    /// Gives up objects that have been out of sight for long, or that moved out of reach.
+    fn forget(&mut self, now_ns: u64) {
+        let mut index = 0;
+        while index < self.objects.len() {
+            let object = &self.objects[index];
+            let patience = if object.sightings < SIGHTINGS_MIN {
+                PATIENCE_ONCE_NS
+            } else {
+                PATIENCE_NS
+            };
+            if now_ns.saturating_sub(object.last_ns) <= patience && is_somewhere(&object.bbox()) {
+                index += 1;
+                continue;
+            }
+            // The last one takes the place; its detection must know.
+            let last = self.objects.len() - 1;
+            self.objects.swap_remove(index);
+            for owner in &mut self.owner {
+                if *owner == Some(index) {
+                    *owner = None;
+                } else if *owner == Some(last) {
+                    *owner = Some(index);
+                }
+            }
+        }
+    }
+
+    /// Begins to follow what is seen clearly and belongs to nobody.
+    fn welcome(
+        &mut self,
+        now_ns: u64,
+        detections: &[Detection],
+        is_confident: &impl Fn(&Detection) -> bool,
+    ) {
+        for (i, seen) in detections.iter().enumerate() {
+            let is_new = self.owner[i].is_none() && is_confident(seen);
+            if is_new && self.objects.len() < OBJECTS_MAX {
+                self.owner[i] = Some(self.objects.len());
+                self.objects.push(Object::new(self.next_id, seen, now_ns));
+                self.next_id = self.next_id.checked_add(1).unwrap_or(1);
+            }
+        }
+    }
+
+    fn tell(
+        &self,
+        detections: &mut heapless::Vec<Detection, DETECTIONS_MAX>,
+        is_confident: &impl Fn(&Detection) -> bool,
+    ) {
+        let mut index = 0;
+        detections.retain_mut(|detection| {
+            let object = self.owner[index].map(|owner| &self.objects[owner]);
+            index += 1;
+            let told = object.filter(|object| object.sightings >= SIGHTINGS_MIN);
+            detection.track = told.map(Object::track);
+            told.is_some() || is_confident(detection)
+        });
+    }
+}
+
+/// Boxes whose numbers ran away cannot be matched with anything.
+fn is_somewhere(bbox: &BBox) -> bool {
+    bbox.is_valid()
+}
+
+/// What it costs to take an object of one class for one of another. What nobody confuses is
+/// never the same object.
+fn class_cost(a: ObjectClass, b: ObjectClass) -> f32 {
+    use ObjectClass::{Bicycle, Bus, Car, Motorcycle, Person, Rider, Scooter, Truck};
+    let family = |class| match class {
+        Car | Truck | Bus => 0,
+        Motorcycle | Bicycle | Scooter => 1,
+        Person | Rider => 2,
+    };
+    if a == b {
+        0.0
+    } else if family(a) == family(b) {
+        CLASS_COST
+    } else {
+        1.0
+    }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,171 @@
+//! Verb `track`: how well objects keep their numbers on rendered drives, whose objects are
+//! known.
+
+mod metrics;
+
+pub use metrics::{DriveEvaluator, Found, Known, TrackingCounts};
+
+use crate::rendered_set::VISIBLE_MIN;
+use lookout::class::ObjectClass;
+use lookout::detection::{DETECTIONS_MAX, Detection};
+use lookout::detector::{DetectError, Detector, DetectorOptions};
+use lookout::drive::{Drive, DriveBox, DriveConfig, DriveError};
+use lookout::frame::PixelFormat;
+use lookout::model::ModelError;
+use lookout::pixels::{Picture, PixelError};
+use lookout::tracking::Tracker;
+use std::path::PathBuf;
+
+/// Frames a second of the drives.
+const FRAMES_PER_SECOND: f32 = 15.0;
+
+/// Time between two frames.
+const FRAME_NS: u64 = (1e9 / FRAMES_PER_SECOND as f64) as u64;
+
+/// Options of `cargo xtask track`.
+#[derive(clap::Args, Clone, Debug)]
+#[command(
+    after_help = "Example:\n  cargo xtask track --drives 8 --seed 7000\n\n\
+Boxes are compared whatever their class. The second row takes the known boxes for detections: \
+what the tracker would do with a perfect detector."
+)]
+pub struct TrackArgs {
+    /// Folder of the model
+    #[arg(long, value_name = "DIR", default_value = "models/road-288x512")]
+    pub model: PathBuf,
+    /// Number of drives
+    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub drives: u32,
+    /// Frames of each drive, 15 a second
+    #[arg(long, value_name = "N", default_value_t = 150, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub frames: u32,
+    /// Seed of the first drive; the others follow
+    #[arg(long, value_name = "N", default_value_t = 7_000)]
+    pub seed: u64,
+    /// Threads of the detector
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub threads: usize,
+    /// Print JSON in place of the table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Why nothing was measured.
+#[derive(Debug, thiserror::Error)]
+pub enum TrackError {
+    /// The model cannot be used.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// A drive cannot be rendered.
+    #[error(transparent)]
+    Drive(#[from] DriveError),
+    /// A rendered picture cannot be read.
+    #[error(transparent)]
+    Picture(#[from] PixelError),
+    /// The detector failed.
+    #[error(transparent)]
+    Detect(#[from] DetectError),
+}
+
+/// Runs the verb.
+pub fn run(args: &TrackArgs) -> Result<(), TrackError> {
+    let options = DetectorOptions {
+        faint: true,
+        threads: args.threads,
+        ..DetectorOptions::default()
+    };
+    let mut detector = Detector::load(&args.model, &options)?;
+    let (mut found, mut perfect) = (TrackingCounts::default(), TrackingCounts::default());
+    for number in 0..args.drives {
+        let seed = args.seed.wrapping_add(number.into());
+        let counts = drive(&mut detector, seed, args.frames)?;
+        found.add(&counts[0]);
+        perfect.add(&counts[1]);
+    }
+    if args.json {
+        let row = |c: &TrackingCounts| serde_json::json!({ "mota": c.mota(), "idf1": c.idf1(), "counts": c });
+        let rows = serde_json::json!({ "detector": row(&found), "known_boxes": row(&perfect) });
+        println!("{rows}");
+        return Ok(());
+    }
+    println!(
+        "{} drives of {} frames from seed {}, {}",
+        args.drives,
+        args.frames,
+        args.seed,
+        detector.model_id()
+    );
+    println!("detections of    IDF1    MOTA  switches  missed  false alarms  objects");
+    for (name, counts) in [("the detector", &found), ("known boxes", &perfect)] {
+        println!(
+            "{name:<13} {:>7.3} {:>7.3} {:>9} {:>7} {:>13} {:>8}",
+            counts.idf1(),
+            counts.mota(),
+            counts.switches,
+            counts.missed,
+            counts.false_alarms,
+            counts.known
+        );
+    }
+    Ok(())
+}
+
+/// Counts of one drive: with the detector, and with the known boxes.
+fn drive(
+    detector: &mut Detector,
+    seed: u64,
+    frames: u32,
+) -> Result<[TrackingCounts; 2], TrackError> {
+    let config = DriveConfig {
+        seed,
+        frames_per_second: FRAMES_PER_SECOND,
+        ..DriveConfig::default()
+    };
+    let (width, height) = (config.width, config.height);
+    let mut drive = Drive::new(config)?;
+    let (mut rgb, mut boxes) = (Vec::new(), Vec::new());
+    let thresholds = detector.thresholds();
+    let mut runs = [const { () }; 2].map(|()| (Tracker::new(), DriveEvaluator::default()));
+    for frame in 0..frames {
+        drive.render(frame, &mut rgb, &mut boxes);
+        let known: Vec<Known> = boxes.iter().map(known).collect();
+        let mut detections = heapless::Vec::new();
+        let stride = 3 * width as usize;
+        let picture = Picture::new(PixelFormat::Rgb8, width, height, stride, &rgb)?;
+        detector.detect(&picture, &mut detections)?;
+        let all = [
+            (detections, thresholds),
+            (perfect(&boxes), [0.0; ObjectClass::COUNT]),
+        ];
+        for ((mut detections, thresholds), (tracker, evaluator)) in all.into_iter().zip(&mut runs) {
+            tracker.follow(u64::from(frame) * FRAME_NS, &thresholds, &mut detections);
+            evaluator.add(&known, &followed(&detections));
+        }
+    }
+    Ok(runs.map(|(_, evaluator)| evaluator.finish()))
+}
+
+fn known(b: &DriveBox) -> Known {
+    Known {
+        identity: b.identity,
+        bbox: b.bbox,
+        ignored: b.visible_fraction < VISIBLE_MIN,
+    }
+}
+
+fn perfect(boxes: &[DriveBox]) -> heapless::Vec<Detection, DETECTIONS_MAX> {
+    let visible = boxes.iter().filter(|b| b.visible_fraction >= VISIBLE_MIN);
+    let detection = |b: &DriveBox| Detection::new(b.class, 1.0, b.bbox);
+    visible.map(detection).take(DETECTIONS_MAX).collect()
+}
+
+fn followed(detections: &[Detection]) -> Vec<Found> {
+    let found = |d: &Detection| {
+        let track = d.track?;
+        Some(Found {
+            id: track.id,
+            bbox: d.bbox,
+        })
+    };
+    detections.iter().filter_map(found).collect()
+}

@@ -125,7 +125,7 @@ fn drive(
     let mut drive = Drive::new(config)?;
     let (mut rgb, mut boxes) = (Vec::new(), Vec::new());
     let thresholds = detector.thresholds();
-    let mut runs = [const { () }; 2].map(|()| (Tracker::new(), DriveEvaluator::default()));
+    let mut runs = [(); 2].map(|()| (Tracker::new(), DriveEvaluator::default()));
     for frame in 0..frames {
         drive.render(frame, &mut rgb, &mut boxes);
         let known: Vec<Known> = boxes.iter().map(known).collect();

@@ -175,7 +175,11 @@ mod tests {
         let finding = Finding {
             pixels: vec![9; 3 * 8 * 6],
             labelled: vec![BBox::new(-5.0, -5.0, 50.0, 50.0)],
-            found: vec![Detection::new(ObjectClass::Car, 0.9, BBox::new(2.0, 2.0, 4.0, 4.0))],
+            found: vec![Detection::new(
+                ObjectClass::Car,
+                0.9,
+                BBox::new(2.0, 2.0, 4.0, 4.0),
+            )],
         };
         let rgb = drawn(&finding, 8, 6);
         assert_eq!(rgb[..3], LABEL_COLOUR);

@@ -51,7 +51,13 @@ impl Optimizer {
                 first: flat.zeros_like(),
                 second: flat.zeros_like(),
                 average: flat.copy(),
-                rates: filled(&|name, _| if name.starts_with('_') { recipe.body_rate } else { 1.0 }),
+                rates: filled(&|name, _| {
+                    if name.starts_with('_') {
+                        recipe.body_rate
+                    } else {
+                        1.0
+                    }
+                }),
                 // Norms and biases have one dimension; shrinking them helps nobody.
                 shrinks: filled(&|_, tensor| f64::from(u8::from(tensor.dim() > 1))),
                 parameters: flat,
@@ -119,14 +125,17 @@ pub fn gradients(loss: &Tensor, parameters: &BTreeMap<String, Tensor>) -> Tensor
     let parameters: Vec<&Tensor> = parameters.values().collect();
     let gradients = Tensor::run_backward(&[loss], &parameters, false, false);
     no_grad(|| {
-        let parts = gradients.iter().zip(&parameters).map(|(gradient, parameter)| {
-            if gradient.defined() {
-                flat_order(gradient)
-            } else {
-                // The loss does not depend on it.
-                flat_order(parameter).zeros_like()
-            }
-        });
+        let parts = gradients
+            .iter()
+            .zip(&parameters)
+            .map(|(gradient, parameter)| {
+                if gradient.defined() {
+                    flat_order(gradient)
+                } else {
+                    // The loss does not depend on it.
+                    flat_order(parameter).zeros_like()
+                }
+            });
         Tensor::cat(&parts.collect::<Vec<_>>(), 0)
     })
 }
@@ -162,7 +171,9 @@ fn views(flat: &Tensor, like: &BTreeMap<String, Tensor>) -> BTreeMap<String, Ten
             _ => part.view(tensor.size().as_slice()),
         }
     };
-    like.iter().map(|(name, t)| (name.clone(), view(t))).collect()
+    like.iter()
+        .map(|(name, t)| (name.clone(), view(t)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -219,7 +230,10 @@ mod tests {
             given["_body.weight"].double_value(&[1, 2, 0, 1]),
             21.0 * kept - rate * recipe.body_rate,
         );
-        near(given["_body.weight"].double_value(&[1, 2, 0, 0]), 20.0 * kept);
+        near(
+            given["_body.weight"].double_value(&[1, 2, 0, 0]),
+            20.0 * kept,
+        );
         near(given["norm.bias"].double_value(&[0]), 1.0 + rate);
         near(given["norm.bias"].double_value(&[1]), 1.0);
     }

@@ -24,9 +24,9 @@ const LOSS_STEPS: usize = 5;
 /// Options of `cargo xtask smoke`.
 #[derive(clap::Args, Clone, Debug)]
 pub struct SmokeArgs {
-    /// Minutes of training in all, half of them before the interruption
-    #[arg(long, value_name = "M", default_value_t = 1.0)]
-    pub minutes: f64,
+    /// Steps of training in all, half of them before the interruption; about a minute
+    #[arg(long, value_name = "N", default_value_t = 240)]
+    pub steps: u64,
 }
 
 /// Why the smoke test failed.
@@ -89,8 +89,9 @@ pub fn run(args: &SmokeArgs) -> Result<(), SmokeError> {
         },
         device: Device::Cpu,
         epochs: None,
-        steps: None,
-        minutes: Some(args.minutes / 2.0),
+        // Not minutes: a busy machine would learn too little in them.
+        steps: Some((args.steps / 2).max(1)),
+        minutes: None,
         seed: 1,
         resume: false,
         start_from: None,
@@ -110,7 +111,7 @@ pub fn run(args: &SmokeArgs) -> Result<(), SmokeError> {
     let log = root.join("work").join(EVENT_LOG);
     let before = steps(&events(&log)?);
     job.resume = true;
-    job.minutes = Some(args.minutes);
+    job.steps = Some(args.steps);
     train_and_export::run(&job)?;
     let events = events(&log)?;
     check_resumed(&before, &steps(&events))?;

@@ -62,7 +62,11 @@ mod tests {
         ) {
             let mut a: Vec<Detection> = raw
                 .iter()
-                .map(|&(c, s, x, y, w, h)| Detection::new(ObjectClass::ALL[c], f32::from(s) / 20.0, BBox::new(x.into(), y.into(), f32::from(x) + f32::from(w), f32::from(y) + f32::from(h))))
+                .map(|&(c, s, x, y, w, h)| {
+                    let (x, y) = (f32::from(x), f32::from(y));
+                    let bbox = BBox::new(x, y, x + f32::from(w), y + f32::from(h));
+                    Detection::new(ObjectClass::ALL[c], f32::from(s) / 20.0, bbox)
+                })
                 .collect();
             let mut b = a.clone();
             b.reverse();

@@ -159,30 +159,19 @@ fn settings_change_at_sighup_without_losing_a_frame() {
             std::thread::sleep(Duration::from_millis(50));
         }
     };
-    let hang_up = |child: &Child| {
-        let pid = child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-HUP", &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
+    let pid = child.id().to_string();
+    let signal = |name: &str| {
+        let sent = Command::new("kill").args([name, &pid]).status().unwrap();
+        assert!(sent.success());
     };
     wait_for(&|seen, _| seen.lines().count() > 3);
     write("scores = 0.1\n");
-    hang_up(&child);
+    signal("-HUP");
     wait_for(&|_, log| log.contains("did you mean `score`?"));
     write("score = 0.05\nthreads = 2\n");
-    hang_up(&child);
+    signal("-HUP");
     wait_for(&|seen, log| seen.contains("\"class\"") && log.contains("threads has changed"));
-    assert!(
-        Command::new("kill")
-            .arg(child.id().to_string())
-            .status()
-            .unwrap()
-            .success()
-    );
+    signal("-TERM");
     assert!(child.wait().unwrap().success());
     let seen = std::fs::read_to_string(path("seen.jsonl")).unwrap();
     for (i, line) in seen.lines().enumerate() {

@@ -267,7 +267,9 @@ mod tests {
             score in proptest::num::f32::ANY,
             (width, height) in (0u32..70, 0u32..70),
         ) {
-            let detections = [edges, near].map(|[x0, y0, x1, y1]| Detection::new(ObjectClass::Motorcycle, score, BBox::new(x0, y0, x1, y1)));
+            let detections = [edges, near].map(|[x0, y0, x1, y1]| {
+                Detection::new(ObjectClass::Motorcycle, score, BBox::new(x0, y0, x1, y1))
+            });
             drawn(width, height, &detections);
             draw(&mut [0; 100], width, height, &detections);
         }

@@ -146,11 +146,8 @@ pub(super) fn rounding(lanes: u16, pairs: usize) -> u16 {
 /// instructions than as lanes, since no lane exceeds 16 bits, and a word is what arithmetic on
 /// colours needs in the end.
 #[inline(always)]
-fn halves(filtered: &[u8; 16]) -> [u32; 2] {
-    let [a, b, c, d] = [0, 4, 8, 12].map(|at| {
-        let bytes = std::array::from_fn(|i| filtered[at + i]);
-        u32::from_ne_bytes(bytes)
-    });
+fn halves(filtered: &Filtered) -> [u32; 2] {
+    let [a, b, c, d]: [u32; 4] = bytemuck::cast(*filtered);
     [a + c, b + d]
 }
 
@@ -168,7 +165,6 @@ fn lanes(word: u32) -> [u32; 2] {
 for_each_cpu! {
 /// Filtered R, G, B to bytes, the fourth of which is 0.
 pub(super) fn rgb_bytes(filtered: &[Filtered], line: &mut [[u8; 4]]) {
-    let filtered = bytemuck::cast_slice(filtered).as_chunks::<16>().0;
     for (out, filtered) in line.iter_mut().zip(filtered) {
         let [[red, green], [blue, _]] = halves(filtered).map(lanes);
         let [red, green, blue] = [red, green, blue].map(|sum| sum >> FILTERED_BITS);
@@ -180,7 +176,6 @@ pub(super) fn rgb_bytes(filtered: &[Filtered], line: &mut [[u8; 4]]) {
 for_each_cpu! {
 /// Filtered Y, U, Y, V to bytes R, G, B, 0.
 pub(super) fn yuv_bytes(filtered: &[Filtered], line: &mut [[u8; 4]]) {
-    let filtered = bytemuck::cast_slice(filtered).as_chunks::<16>().0;
     for (out, filtered) in line.iter_mut().zip(filtered) {
         let [[luma, u], [more, v]] = halves(filtered).map(lanes);
         let yuv = [luma + more, u, v].map(|sum| (sum >> FILTERED_BITS) as i32);

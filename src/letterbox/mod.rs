@@ -112,8 +112,9 @@ impl View {
 pub struct Resampler {
     width: usize,
     height: usize,
-    planned: Option<(u32, u32, View)>,
-    across: Across,
+    /// Size, view and kind of samples that the filters are for.
+    planned: Option<(u32, u32, View, bool)>,
+    across: PairFilter,
     down: Filter,
     /// As `down`, for planes of half the rows.
     down_halved: Filter,
@@ -129,13 +130,6 @@ pub struct Resampler {
     border: Vec<[u8; 4]>,
 }
 
-/// The horizontal filter for both kinds of samples.
-#[derive(Debug, Default)]
-struct Across {
-    rgb: PairFilter,
-    yuv: PairFilter,
-}
-
 impl Resampler {
     /// A resampler whose output has `width` x `height` pixels.
     pub fn new(width: u32, height: u32) -> Self {
@@ -143,7 +137,7 @@ impl Resampler {
             width: width as usize,
             height: height as usize,
             planned: None,
-            across: Across::default(),
+            across: PairFilter::default(),
             down: Filter::default(),
             down_halved: Filter::default(),
             combined: [const { Vec::new() }; 3],
@@ -154,8 +148,8 @@ impl Resampler {
         }
     }
 
-    fn plan(&mut self, source_width: u32, source_height: u32, view: &View) {
-        let key = (source_width, source_height, *view);
+    fn plan(&mut self, source_width: u32, source_height: u32, view: &View, is_yuv: bool) {
+        let key = (source_width, source_height, *view, is_yuv);
         if self.planned == Some(key) {
             return;
         }
@@ -165,9 +159,10 @@ impl Resampler {
             mirrored: view.mirrored,
         };
         let across = Filter::new(source_width, self.width as u32, axis, lanes::COLUMN_ONE);
-        self.across = Across {
-            rgb: PairFilter::of_rgb(&across),
-            yuv: PairFilter::of_yuv(&across),
+        self.across = if is_yuv {
+            PairFilter::of_yuv(&across)
+        } else {
+            PairFilter::of_rgb(&across)
         };
         let down = |scale: f32, rows: u32| {
             let axis = Axis {
@@ -179,10 +174,9 @@ impl Resampler {
         };
         self.down = down(view.scale_y, source_height);
         self.down_halved = down(2.0 * view.scale_y, source_height.div_ceil(2));
-        let behind = 2 * self.across.rgb.pairs.max(self.across.yuv.pairs);
-        self.units.clear();
+        let behind = 2 * self.across.pairs;
         self.units.resize(source_width as usize + behind, [0; 4]);
-        self.filtered.resize(self.across.rgb.inside.len(), [0; 8]);
+        self.filtered.resize(self.across.inside.len(), [0; 8]);
         self.line.fill(PADDING);
         self.planned = Some(key);
     }
@@ -196,13 +190,13 @@ impl Resampler {
         view: &View,
         mut row: impl FnMut(usize, &[[u8; 4]]),
     ) {
-        self.plan(picture.width(), picture.height(), view);
         let planes = picture.planes();
+        self.plan(picture.width(), picture.height(), view, planes.is_yuv());
         for y in 0..self.height {
             let reached = !self.down.tap(y).1.is_empty();
             if reached {
                 self.filter(&planes, y, picture.width() as usize);
-                let line = &mut self.line[self.across.rgb.inside.clone()];
+                let line = &mut self.line[self.across.inside.clone()];
                 if planes.is_yuv() {
                     lanes::yuv_bytes(&self.filtered, line);
                 } else {
@@ -238,12 +232,7 @@ impl Resampler {
                 &mut units[..pairs],
             ),
         }
-        let across = if planes.is_yuv() {
-            &self.across.yuv
-        } else {
-            &self.across.rgb
-        };
-        lanes::filter_row(across, units.as_flattened(), &mut self.filtered);
+        lanes::filter_row(&self.across, units.as_flattened(), &mut self.filtered);
     }
 }
 

@@ -15,7 +15,6 @@ mod object;
 
 use crate::class::ObjectClass;
 use crate::detection::{DETECTIONS_MAX, Detection};
-use crate::geometry::BBox;
 use assignment::Assigner;
 use object::Object;
 
@@ -46,12 +45,6 @@ const CLASS_COST: f32 = 0.15;
 /// Sightings from which on an object is told about.
 const SIGHTINGS_MIN: u32 = 2;
 
-impl Default for Tracker {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 /// Follows objects from frame to frame.
 #[derive(Debug)]
 pub struct Tracker {
@@ -59,11 +52,18 @@ pub struct Tracker {
     assigner: Assigner,
     next_id: u32,
     last_ns: u64,
-    /// Detections of this frame without an object, and objects without a detection.
+    /// Detections of the frame that are being matched.
     left: Vec<usize>,
+    /// Objects that have not been seen in the frame so far.
     missing: Vec<usize>,
     /// Object of each detection.
     owner: Vec<Option<usize>>,
+}
+
+impl Default for Tracker {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Tracker {
@@ -150,7 +150,8 @@ impl Tracker {
         }
     }
 
-    /// Gives up objects that have been out of sight for long, or that moved out of reach.
+    /// Gives up objects that have been out of sight for long, and those whose numbers ran away,
+    /// which nothing can be matched with.
     fn forget(&mut self, now_ns: u64) {
         let mut index = 0;
         while index < self.objects.len() {
@@ -160,7 +161,7 @@ impl Tracker {
             } else {
                 PATIENCE_NS
             };
-            if now_ns.saturating_sub(object.last_ns) <= patience && is_somewhere(&object.bbox()) {
+            if now_ns.saturating_sub(object.last_ns) <= patience && object.bbox().is_valid() {
                 index += 1;
                 continue;
             }
@@ -208,11 +209,6 @@ impl Tracker {
             told.is_some() || is_confident(detection)
         });
     }
-}
-
-/// Boxes whose numbers ran away cannot be matched with anything.
-fn is_somewhere(bbox: &BBox) -> bool {
-    bbox.is_valid()
 }
 
 /// What it costs to take an object of one class for one of another. What nobody confuses is

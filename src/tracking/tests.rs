@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 use super::*;
+use crate::geometry::BBox;
 
 const FRAME_NS: u64 = 66_000_000;
 

@@ -1,10 +1,15 @@
-//! Takes the debug information out of a program and leaves the names of its functions.
+//! Takes the debug information out of a program and leaves the names of its functions, without
+//! what in them depends on the place of the build.
 
 use super::BuildError;
 use object::build::elf::Builder;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+
+/// What precedes the number that LLVM gives to a name of one module that another one uses. The
+/// number is a hash of the module's path, so it differs from place to place.
+const LLVM_SUFFIX: &[u8] = b".llvm.";
 
 /// The largest program that is read, in bytes.
 const PROGRAM_BYTES_MAX: u64 = 1 << 30;
@@ -36,9 +41,19 @@ fn stripped(elf: &[u8]) -> Result<Vec<u8>, object::build::Error> {
         // What is loaded stays, whatever its name.
         section.delete = section.sh_addr == 0 && section.name.starts_with(b".debug_");
     }
+    for symbol in &mut builder.symbols {
+        if let Some(length) = find(&symbol.name, LLVM_SUFFIX) {
+            symbol.name = symbol.name[..length].to_vec().into();
+        }
+    }
     let mut bytes = Vec::new();
     builder.write(&mut bytes)?;
     Ok(bytes)
+}
+
+/// Where `part` begins in `name`.
+fn find(name: &[u8], part: &[u8]) -> Option<usize> {
+    name.windows(part.len()).position(|window| window == part)
 }
 
 #[cfg(test)]
@@ -46,7 +61,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::command::output_of_fresh;
-    use object::{Object, ObjectSection};
+    use object::{Object, ObjectSection, ObjectSymbol};
     use std::process::Command;
 
     #[test]
@@ -69,9 +84,18 @@ mod tests {
             };
             assert!(data(&old) == data(&new), "{name} has changed");
         }
+        let mut names = file.symbols().filter_map(|symbol| symbol.name().ok());
+        assert!(!names.any(|name| find(name.as_bytes(), LLVM_SUFFIX).is_some()));
         let output = output_of_fresh(Command::new(&to).arg("--list")).unwrap();
         assert!(output.status.success());
         assert!(String::from_utf8_lossy(&output.stdout).contains("strip"));
+    }
+
+    #[test]
+    fn the_place_of_the_build_is_not_in_the_names() {
+        assert_eq!(find(b"_ZN1aE.llvm.12", LLVM_SUFFIX), Some(6));
+        assert_eq!(find(b"_ZN1aE", LLVM_SUFFIX), None);
+        assert_eq!(find(b"", LLVM_SUFFIX), None);
     }
 
     #[test]

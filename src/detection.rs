@@ -1,6 +1,7 @@
 //! What the detector found in one frame, as plain data.
 
 use crate::class::ObjectClass;
+use crate::event::{EVENTS_MAX, Event};
 use crate::geometry::BBox;
 use serde::{Deserialize, Serialize};
 
@@ -98,13 +99,17 @@ pub struct LoadShedding {
     pub every_nth: u32,
 }
 
-impl Default for LoadShedding {
+impl LoadShedding {
     /// Nothing is left out.
+    pub const NONE: Self = Self {
+        level: SheddingLevel::None,
+        every_nth: 1,
+    };
+}
+
+impl Default for LoadShedding {
     fn default() -> Self {
-        Self {
-            level: SheddingLevel::None,
-            every_nth: 1,
-        }
+        Self::NONE
     }
 }
 
@@ -137,4 +142,27 @@ pub struct DetectionFrame {
     pub model_id: heapless::String<MODEL_ID_BYTES_MAX>,
     /// The objects, best score first.
     pub detections: heapless::Vec<Detection, DETECTIONS_MAX>,
+    /// What rules have to tell.
+    pub events: heapless::Vec<Event, EVENTS_MAX>,
+}
+
+impl DetectionFrame {
+    /// Nothing seen in no frame: what is filled anew for each one.
+    pub const fn empty() -> Self {
+        Self {
+            sequence: 0,
+            source_sequence: 0,
+            captured_monotonic_ns: 0,
+            captured_unix_ns: 0,
+            wall_clock_synchronised: false,
+            age_us: 0,
+            frame_width: 0,
+            frame_height: 0,
+            load: LoadShedding::NONE,
+            degraded: false,
+            model_id: heapless::String::new(),
+            detections: heapless::Vec::new(),
+            events: heapless::Vec::new(),
+        }
+    }
 }

@@ -26,6 +26,7 @@
 
 pub mod anchors;
 pub mod annotate;
+pub mod bulletin;
 pub mod capture;
 pub mod class;
 pub mod cli;
@@ -35,6 +36,8 @@ pub mod decode;
 pub mod detection;
 pub mod detector;
 pub mod drive;
+pub mod event;
+pub mod footage;
 pub mod frame;
 pub mod geometry;
 pub mod health;
@@ -48,6 +51,7 @@ pub mod pipeline;
 pub mod pixels;
 pub mod process;
 pub mod release;
+pub mod rules;
 pub mod sink;
 pub mod source;
 pub mod statistics;

@@ -259,7 +259,7 @@ fn rate(frames: u64, first: Option<Instant>, last: Option<Instant>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detection::{Detection, LoadShedding};
+    use crate::detection::Detection;
     use crate::geometry::BBox;
 
     const TOOK: StageDurations = [Duration::ZERO; Stage::COUNT];
@@ -267,21 +267,14 @@ mod tests {
     fn frame(age_us: u64, classes: &[ObjectClass]) -> DetectionFrame {
         let bbox = BBox::new(0.0, 0.0, 1.0, 1.0);
         DetectionFrame {
-            sequence: 0,
-            source_sequence: 0,
-            captured_monotonic_ns: 0,
-            captured_unix_ns: 0,
-            wall_clock_synchronised: false,
             age_us,
             frame_width: 1,
             frame_height: 1,
-            load: LoadShedding::default(),
-            degraded: false,
-            model_id: heapless::String::new(),
             detections: classes
                 .iter()
                 .map(|&class| Detection::new(class, 0.5, bbox))
                 .collect(),
+            ..DetectionFrame::empty()
         }
     }
 

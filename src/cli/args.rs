@@ -2,7 +2,7 @@
 
 use super::capture::CaptureArgs;
 use super::release::ReleaseArgs;
-use crate::config::{RawAnnotate, RawSettings};
+use crate::config::{RawAnnotate, RawLive, RawRecord, RawSettings};
 use crate::detector::EngineChoice;
 use crate::source::SourceUri;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -155,6 +155,15 @@ pub struct RunArgs {
     /// Folder of a smaller model that takes over while the board is too hot or too slow
     #[arg(long, value_name = "DIR")]
     pub lite_model: Option<PathBuf>,
+    /// Serve a page with the picture and what is seen in it, for instance at 127.0.0.1:8080
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub live: Option<String>,
+    /// File with the token for that page; required where others than this machine may ask
+    #[arg(long, value_name = "FILE")]
+    pub live_token_file: Option<PathBuf>,
+    /// Record what the camera saw to this folder, in a ring of MCAP files
+    #[arg(long, value_name = "DIR")]
+    pub record: Option<PathBuf>,
     /// Where detections go; may be given several times
     #[arg(long = "sink", value_name = "URI")]
     pub sinks: Vec<String>,
@@ -177,6 +186,14 @@ impl RunArgs {
             annotate: RawAnnotate {
                 directory: self.annotate.clone(),
                 ..RawAnnotate::default()
+            },
+            live: RawLive {
+                address: self.live.clone(),
+                token_file: self.live_token_file.clone(),
+            },
+            record: RawRecord {
+                directory: self.record.clone(),
+                ..RawRecord::default()
             },
             ..RawSettings::default()
         }

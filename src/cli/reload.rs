@@ -2,6 +2,7 @@
 
 use crate::config::{ConfigError, Settings};
 use crate::pipeline::{Handle, Tuning};
+use crate::rules::Rules;
 
 /// Puts into force what can change, and says what cannot. Settings that are wrong change nothing.
 pub(super) fn reload(
@@ -19,13 +20,16 @@ pub(super) fn reload(
     for key in fixed(in_force, &new) {
         log::warn!("{key} has changed, which takes effect at the next start only");
     }
-    let tuning = |settings: &Settings| Tuning {
-        score: settings.score,
-        tracking: settings.tracking,
-    };
-    if tuning(in_force) != tuning(&new) {
-        handle.retune(tuning(&new));
+    let has_other_rules = in_force.rules != new.rules;
+    let is_tuned = in_force.score != new.score || in_force.tracking != new.tracking;
+    if is_tuned || has_other_rules {
+        handle.retune(Tuning {
+            score: new.score,
+            tracking: new.tracking,
+            rules: has_other_rules.then(|| Rules::new(&new.rules)),
+        });
         (in_force.score, in_force.tracking) = (new.score, new.tracking);
+        in_force.rules = new.rules;
         log::info!("settings taken over");
     } else {
         log::info!("settings read again; nothing to take over");
@@ -47,6 +51,8 @@ fn fixed(old: &Settings, new: &Settings) -> Vec<&'static str> {
         ("health", old.health != new.health),
         ("lite_model", old.lite_model != new.lite_model),
         ("celsius_shed", old.celsius_shed != new.celsius_shed),
+        ("live", old.live != new.live),
+        ("record", old.record != new.record),
         ("age_ms_max", old.age_max != new.age_max),
         (
             "annotate",

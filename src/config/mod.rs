@@ -7,6 +7,8 @@
 
 mod error;
 mod raw;
+mod raw_rules;
+mod raw_viewers;
 mod settings;
 mod values;
 
@@ -18,5 +20,7 @@ pub use error::ConfigError;
 pub const EXAMPLE: &str = include_str!("example.toml");
 
 pub use raw::{FILE_BYTES_MAX, RawAnnotate, RawSettings};
-pub use settings::{AnnotateSettings, Settings};
+pub use raw_rules::{RawRule, RawZone};
+pub use raw_viewers::{RawLive, RawRecord};
+pub use settings::{AnnotateSettings, LiveSettings, RecordSettings, Settings};
 pub use values::SINKS_MAX;

@@ -1,6 +1,8 @@
 //! Settings as written.
 
 use super::error::ConfigError;
+use super::raw_rules::{RawRule, RawZone, rules};
+use super::raw_viewers::{RawLive, RawRecord};
 use super::settings::{AnnotateSettings, Settings};
 use super::values::{
     AGE_MS_MAX, ANNOTATE_EVERY_NTH, ANNOTATE_FILES_MAX, CELSIUS_SHED, FRAMES, QUEUE_FRAMES,
@@ -50,6 +52,16 @@ pub struct RawSettings {
     /// Annotated pictures.
     #[serde(default)]
     pub annotate: RawAnnotate,
+    /// Parts of the picture that rules name.
+    pub zones: Option<Vec<RawZone>>,
+    /// What to tell events about.
+    pub rules: Option<Vec<RawRule>>,
+    /// The live page.
+    #[serde(default)]
+    pub live: RawLive,
+    /// The recording.
+    #[serde(default)]
+    pub record: RawRecord,
 }
 
 /// The `[annotate]` table as written.
@@ -151,6 +163,10 @@ impl RawSettings {
                 every_nth: self.annotate.every_nth.or(fallback.annotate.every_nth),
                 files_max: self.annotate.files_max.or(fallback.annotate.files_max),
             },
+            zones: self.zones.or(fallback.zones),
+            rules: self.rules.or(fallback.rules),
+            live: self.live.or(fallback.live),
+            record: self.record.or(fallback.record),
         }
     }
 
@@ -181,6 +197,12 @@ impl RawSettings {
                 .map_or(defaults.celsius_shed, |celsius| celsius as f64),
             age_max: number("age_ms_max", self.age_ms_max, AGE_MS_MAX)?.map(Duration::from_millis),
             annotate: self.annotate.validate()?,
+            rules: rules(
+                self.zones.unwrap_or_default(),
+                self.rules.unwrap_or_default(),
+            )?,
+            live: self.live.validate()?,
+            record: self.record.validate()?,
         })
     }
 }

@@ -7,8 +7,10 @@ use super::values::{
 };
 use crate::annotate::PictureFile;
 use crate::detector::EngineChoice;
+use crate::rules::Rule;
 use crate::sink::SinkUri;
 use crate::source::SourceUri;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -49,6 +51,57 @@ pub struct Settings {
     pub age_max: Option<Duration>,
     /// Annotated pictures, if wanted.
     pub annotate: Option<AnnotateSettings>,
+    /// What to tell events about.
+    pub rules: Vec<Rule>,
+    /// The live page, if wanted.
+    pub live: Option<LiveSettings>,
+    /// The recording, if wanted.
+    pub record: Option<RecordSettings>,
+}
+
+/// Where the live page is served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveSettings {
+    /// Address and port.
+    pub address: SocketAddr,
+    /// File whose first line everybody must know who asks; required unless the address is one
+    /// of this machine alone.
+    pub token_file: Option<PathBuf>,
+}
+
+/// Where and how much is recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordSettings {
+    /// Folder of the recording; it is created when missing.
+    pub directory: PathBuf,
+    /// Length of a segment.
+    pub segment: Duration,
+    /// The ring of segments takes no more than this, in bytes; the oldest go first.
+    pub bytes_max: u64,
+    /// Kept segments take no more than this, in bytes; none goes by itself.
+    pub kept_bytes_max: u64,
+    /// So much of the disk is always left free, in bytes.
+    pub free_bytes_min: u64,
+    /// What is kept before an event.
+    pub before: Duration,
+    /// What is kept after an event has ended.
+    pub after: Duration,
+}
+
+impl RecordSettings {
+    /// Segments of 20 s, a ring of 8 GB, 4 GB kept, 1 GB free; 20 s before and 10 s after events.
+    pub fn new(directory: impl Into<PathBuf>) -> Self {
+        const GB: u64 = 1_000_000_000;
+        Self {
+            directory: directory.into(),
+            segment: Duration::from_secs(20),
+            bytes_max: 8 * GB,
+            kept_bytes_max: 4 * GB,
+            free_bytes_min: GB,
+            before: Duration::from_secs(20),
+            after: Duration::from_secs(10),
+        }
+    }
 }
 
 /// Which annotated pictures are written, and where.
@@ -97,6 +150,9 @@ impl Default for Settings {
             celsius_shed: 85.0,
             age_max: None,
             annotate: None,
+            rules: Vec::new(),
+            live: None,
+            record: None,
         }
     }
 }

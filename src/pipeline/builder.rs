@@ -3,15 +3,19 @@
 use super::detect::Detect;
 use super::error::StartError;
 use super::handle::Handle;
-use super::inference::Inference;
+use super::inference::{Inference, InferenceParts};
+use super::models::Models;
 use super::observer::Observer;
 use super::outlet::Outlet;
 use super::parts::{Source, annotator, feed, load, load_lite, spawn_capture, spawn_inference};
 use super::shared::Shared;
+use crate::bulletin::Bulletin;
 use crate::capture::{Opener, SourceMode, StopFlag, Supervisor};
 use crate::config::{AnnotateSettings, Settings};
 use crate::detection::DetectionFrame;
 use crate::detector::EngineChoice;
+use crate::footage::{Tap, Taps};
+use crate::rules::Rules;
 use crate::sink::{self, Sink, SinkUri};
 use crate::source::{Pace, SourceUri};
 use crate::tracking::Tracker;
@@ -62,6 +66,8 @@ pub struct Builder {
     detector: Option<Box<dyn Detect>>,
     lite_detector: Option<Box<dyn Detect>>,
     sinks: Vec<Box<dyn Sink>>,
+    taps: Vec<Tap>,
+    bulletin: Bulletin,
 }
 
 impl Builder {
@@ -138,6 +144,19 @@ impl Builder {
     /// As [`Self::sink`], with a sink of your own.
     pub fn sink_with(mut self, sink: Box<dyn Sink>) -> Self {
         self.sinks.push(sink);
+        self
+    }
+
+    /// Passes frames on, together with what was seen in them, to a viewer: see
+    /// [`crate::footage::tap`].
+    pub fn tap(mut self, tap: Tap) -> Self {
+        self.taps.push(tap);
+        self
+    }
+
+    /// Where sinks that publish the program's health find it, as its JSON. Default: nowhere.
+    pub fn bulletin(mut self, bulletin: Bulletin) -> Self {
+        self.bulletin = bulletin;
         self
     }
 
@@ -235,7 +254,15 @@ impl Builder {
         };
         let frames_max = self.settings.frames_max;
         let tracker = self.settings.tracking.then(Tracker::new);
-        let inference = Inference::new(detector, lite, tracker, outlets, annotator, frames_max);
+        let inference = Inference::new(InferenceParts {
+            models: Models::new(detector, lite),
+            tracker,
+            rules: Rules::new(&self.settings.rules),
+            outlets,
+            taps: Taps::new(self.taps, shared.pace, &DetectionFrame::empty()),
+            annotator,
+            frames_max,
+        });
         let stop = shared.stop.clone();
         let capture = Arc::clone(&shared.capture);
         let supervisor = Supervisor::new(source.opener, source.mode, stop, capture);
@@ -249,7 +276,7 @@ impl Builder {
     fn open_sinks(&mut self) -> Result<Vec<Box<dyn Sink>>, StartError> {
         let mut sinks = std::mem::take(&mut self.sinks);
         for uri in &self.settings.sinks {
-            sinks.push(sink::open(uri)?);
+            sinks.push(sink::open(uri, &self.bulletin)?);
         }
         Ok(sinks)
     }

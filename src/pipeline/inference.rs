@@ -1,16 +1,17 @@
 //! The inference thread: from the mailbox to the outlets.
 
-use super::detect::Detect;
 use super::error::RunError;
 use super::models::Models;
 use super::outlet::Outlet;
-use super::shared::{Ended, Shared};
+use super::shared::{Ended, Shared, Tuning};
 use crate::annotate::AnnotateWriter;
 use crate::clock::{self, WallClock};
-use crate::detection::{DetectionFrame, LoadShedding, SheddingLevel};
+use crate::detection::{DetectionFrame, SheddingLevel};
+use crate::footage::Taps;
 use crate::frame::Frame;
 use crate::mailbox::Taken;
 use crate::pixels::{Decoder, Picture};
+use crate::rules::Rules;
 use crate::source::Pace;
 use crate::tracking::Tracker;
 use std::time::{Duration, Instant};
@@ -28,29 +29,46 @@ pub(super) struct Inference {
     clock: WallClock,
     message: DetectionFrame,
     tracker: Option<Tracker>,
+    rules: Rules,
     outlets: Vec<Outlet>,
+    taps: Taps,
     annotator: Option<AnnotateWriter>,
     frames_max: Option<u64>,
     is_last_damaged: bool,
     failures_in_a_row: u64,
 }
 
+/// What an [`Inference`] is put together from.
+pub(super) struct InferenceParts {
+    pub(super) models: Models,
+    pub(super) tracker: Option<Tracker>,
+    pub(super) rules: Rules,
+    pub(super) outlets: Vec<Outlet>,
+    pub(super) taps: Taps,
+    pub(super) annotator: Option<AnnotateWriter>,
+    pub(super) frames_max: Option<u64>,
+}
+
 impl Inference {
-    pub(super) fn new(
-        detector: Box<dyn Detect>,
-        lite: Option<Box<dyn Detect>>,
-        tracker: Option<Tracker>,
-        outlets: Vec<Outlet>,
-        annotator: Option<AnnotateWriter>,
-        frames_max: Option<u64>,
-    ) -> Self {
+    pub(super) fn new(parts: InferenceParts) -> Self {
+        let InferenceParts {
+            models,
+            tracker,
+            rules,
+            outlets,
+            taps,
+            annotator,
+            frames_max,
+        } = parts;
         Self {
-            models: Models::new(detector, lite),
+            models,
             decoder: Decoder::new(),
             clock: WallClock::new(),
-            message: empty_message(),
+            message: DetectionFrame::empty(),
             tracker,
+            rules,
             outlets,
+            taps,
             annotator,
             frames_max,
             is_last_damaged: false,
@@ -68,7 +86,7 @@ impl Inference {
                 Taken::Closed => return Ok(Some(Ended::SourceEnd)),
                 Taken::Frame => {
                     let began_ns = shared.times.begin_inference();
-                    let processed = self.process(&frame, shared);
+                    let processed = self.process(&mut frame, shared);
                     shared.times.end_inference(began_ns);
                     processed?;
                 }
@@ -91,16 +109,12 @@ impl Inference {
     }
 
     /// One frame, from bytes to every reader. A frame that cannot be read or looked at is
-    /// counted and skipped; the log says so once for each row of them.
-    fn process(&mut self, frame: &Frame, shared: &Shared) -> Result<(), RunError> {
+    /// counted and skipped; the log says so once for each row of them. One that was looked at is
+    /// passed on, and another buffer comes in its place.
+    fn process(&mut self, frame: &mut Frame, shared: &Shared) -> Result<(), RunError> {
         let mut lap = Lap::start();
         if let Some(tuning) = shared.take_retuning() {
-            self.models.report(tuning.score, tuning.tracking);
-            let is_same = self.tracker.is_some() == tuning.tracking;
-            // Objects keep their numbers where only the scores change.
-            if !is_same {
-                self.tracker = tuning.tracking.then(Tracker::new);
-            }
+            self.retune(tuning);
         }
         let picture = match self.decoder.picture(frame) {
             Ok(picture) => picture,
@@ -135,6 +149,8 @@ impl Inference {
         message.load = load;
         message.degraded = shared.load.is_degraded();
         message.model_id.clone_from(&model.id);
+        let is_tracked = self.tracker.is_some();
+        self.rules.look(frame.stamp.scene_ns, is_tracked, message);
         stamp(message, frame, &mut self.clock);
         for outlet in &mut self.outlets {
             outlet.send(message, &shared.stop);
@@ -153,9 +169,21 @@ impl Inference {
         if let Some(annotator) = &self.annotator {
             annotate(annotator, &picture, message, shared.pace);
         }
-        message.sequence += 1;
         self.models.ready_lite(&picture);
+        self.taps.pass(frame, &self.message);
+        self.message.sequence += 1;
         Ok(())
+    }
+
+    fn retune(&mut self, tuning: Tuning) {
+        self.models.report(tuning.score, tuning.tracking);
+        // Objects keep their numbers where only the scores change.
+        if self.tracker.is_some() != tuning.tracking {
+            self.tracker = tuning.tracking.then(Tracker::new);
+        }
+        if let Some(rules) = tuning.rules {
+            self.rules.replace(rules);
+        }
     }
 }
 
@@ -217,22 +245,4 @@ fn count_failure(failures_in_a_row: &mut u64, reason: &str) -> Result<(), RunErr
         failures: *failures_in_a_row,
         reason: reason.to_owned(),
     })
-}
-
-/// The message that is filled anew for each frame.
-fn empty_message() -> DetectionFrame {
-    DetectionFrame {
-        sequence: 0,
-        source_sequence: 0,
-        captured_monotonic_ns: 0,
-        captured_unix_ns: 0,
-        wall_clock_synchronised: false,
-        age_us: 0,
-        frame_width: 0,
-        frame_height: 0,
-        load: LoadShedding::default(),
-        degraded: false,
-        model_id: heapless::String::new(),
-        detections: heapless::Vec::new(),
-    }
 }

@@ -6,6 +6,7 @@ use super::times::Times;
 use crate::annotate::AnnotateReport;
 use crate::capture::{CaptureCounters, StopFlag};
 use crate::mailbox::Mailbox;
+use crate::rules::Rules;
 use crate::source::Pace;
 use crate::statistics::Statistics;
 use std::any::Any;
@@ -30,12 +31,14 @@ pub enum Ended {
 }
 
 /// What can change while a run goes on.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Tuning {
     /// As [`crate::config::Settings::score`].
     pub score: Option<f32>,
     /// As [`crate::config::Settings::tracking`].
     pub tracking: bool,
+    /// Other rules; `None`: the old ones go on.
+    pub rules: Option<Rules>,
 }
 
 /// State that capture, inference and their owner share.

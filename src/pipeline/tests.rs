@@ -24,16 +24,9 @@ pub(super) fn numbered_message(sequence: u64) -> DetectionFrame {
     DetectionFrame {
         sequence,
         source_sequence: sequence,
-        captured_monotonic_ns: 0,
-        captured_unix_ns: 0,
-        wall_clock_synchronised: false,
-        age_us: 0,
         frame_width: 1,
         frame_height: 1,
-        load: LoadShedding::default(),
-        degraded: false,
-        model_id: heapless::String::new(),
-        detections: heapless::Vec::new(),
+        ..DetectionFrame::empty()
     }
 }
 

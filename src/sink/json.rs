@@ -1,6 +1,7 @@
 //! One published frame as one line of JSON; `SCHEMA.md` beside this file is its contract.
 
 use crate::detection::{Detection, DetectionFrame, LoadShedding, Track};
+use crate::event::Event;
 use serde::{Serialize, Serializer};
 use std::io;
 
@@ -29,6 +30,8 @@ struct Line<'a> {
     model_id: &'a str,
     #[serde(serialize_with = "objects")]
     detections: &'a [Detection],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    events: &'a [Event],
 }
 
 #[derive(Serialize)]
@@ -111,6 +114,7 @@ pub fn write_line(frame: &DetectionFrame, out: &mut Vec<u8>) -> io::Result<()> {
         degraded: frame.degraded,
         model_id: &frame.model_id,
         detections: &frame.detections,
+        events: &frame.events,
     };
     let start = out.len();
     if let Err(error) = serde_json::to_writer(&mut *out, &line) {

@@ -23,6 +23,7 @@ pub use thread::{SinkMeter, SinkReport, SinkThread, spawn};
 pub use unix::{BACKLOG_BYTES_MAX, READERS_MAX, UnixSink};
 pub use uri::{SinkUri, SinkUriError};
 
+use crate::bulletin::Bulletin;
 use crate::detection::DetectionFrame;
 use std::io;
 
@@ -104,11 +105,12 @@ fn advice(error: &io::Error) -> &'static str {
     }
 }
 
-/// Opens the sink that `uri` names.
+/// Opens the sink that `uri` names. Those that publish the program's health find it in
+/// `bulletin`.
 ///
 /// # Errors
 /// [`SinkError::Open`] when the file or socket cannot be had.
-pub fn open(uri: &SinkUri) -> Result<Box<dyn Sink>, SinkError> {
+pub fn open(uri: &SinkUri, _bulletin: &Bulletin) -> Result<Box<dyn Sink>, SinkError> {
     Ok(match uri {
         SinkUri::Stdout => Box::new(JsonlSink::stdout()?),
         SinkUri::File(path) => Box::new(JsonlSink::file(path)?),
@@ -119,7 +121,7 @@ pub fn open(uri: &SinkUri) -> Result<Box<dyn Sink>, SinkError> {
 #[cfg(test)]
 pub(crate) mod tests {
     use crate::class::ObjectClass;
-    use crate::detection::{Detection, DetectionFrame, LoadShedding};
+    use crate::detection::{Detection, DetectionFrame};
     use crate::geometry::BBox;
 
     /// A frame with `objects` detections, distinct in every field.
@@ -148,10 +150,9 @@ pub(crate) mod tests {
             age_us: 41_250,
             frame_width: 960,
             frame_height: 540,
-            load: LoadShedding::default(),
-            degraded: false,
             model_id,
             detections,
+            ..DetectionFrame::empty()
         }
     }
 }

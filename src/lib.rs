@@ -50,6 +50,7 @@ pub mod nms;
 pub mod pipeline;
 pub mod pixels;
 pub mod process;
+mod query;
 pub mod release;
 pub mod rules;
 pub mod sink;

@@ -30,6 +30,10 @@ Sinks (--sink), any number of them:
   jsonl:-                        JSON lines on standard output
   jsonl:FILE                     JSON lines appended to a file
   unix:/run/lookout.sock         JSON lines to everybody who connects
+  mqtt://[USER@]HOST[:1883]/VEHICLE[?qos=0|1&encoding=json|cbor&queue=1000&password_file=FILE]
+                                 messages to an MQTT broker, lookout/VEHICLE/detections and so on
+  zenoh:VEHICLE[?mode=peer|client&connect=tcp/HOST:7447&encoding=json|cbor&queue=1000]
+                                 the same to a Zenoh network (where built with it)
 
 Examples:
   lookout                                        the first camera, or a demonstration

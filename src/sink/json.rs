@@ -15,7 +15,7 @@ pub const LINE_BYTES_MAX: usize = 64 * 1024;
 /// The line's own view of a frame: key names carry units, which the plain data leave to
 /// their documentation.
 #[derive(Serialize)]
-struct Line<'a> {
+pub(super) struct Line<'a> {
     schema: &'static str,
     sequence: u64,
     source_sequence: u64,
@@ -32,6 +32,27 @@ struct Line<'a> {
     detections: &'a [Detection],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     events: &'a [Event],
+}
+
+impl<'a> Line<'a> {
+    pub(super) fn new(frame: &'a DetectionFrame) -> Self {
+        Self {
+            schema: SCHEMA,
+            sequence: frame.sequence,
+            source_sequence: frame.source_sequence,
+            captured_monotonic_ns: frame.captured_monotonic_ns,
+            captured_unix_ns: frame.captured_unix_ns,
+            wall_clock_synchronised: frame.wall_clock_synchronised,
+            age_us: frame.age_us,
+            frame_width_px: frame.frame_width,
+            frame_height_px: frame.frame_height,
+            load: frame.load,
+            degraded: frame.degraded,
+            model_id: &frame.model_id,
+            detections: &frame.detections,
+            events: &frame.events,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -100,22 +121,7 @@ fn rounded(value: f32, steps: f64) -> f64 {
 /// None that a [`DetectionFrame`] can cause today; the serializer's are passed on, and `out`
 /// is then as it was.
 pub fn write_line(frame: &DetectionFrame, out: &mut Vec<u8>) -> io::Result<()> {
-    let line = Line {
-        schema: SCHEMA,
-        sequence: frame.sequence,
-        source_sequence: frame.source_sequence,
-        captured_monotonic_ns: frame.captured_monotonic_ns,
-        captured_unix_ns: frame.captured_unix_ns,
-        wall_clock_synchronised: frame.wall_clock_synchronised,
-        age_us: frame.age_us,
-        frame_width_px: frame.frame_width,
-        frame_height_px: frame.frame_height,
-        load: frame.load,
-        degraded: frame.degraded,
-        model_id: &frame.model_id,
-        detections: &frame.detections,
-        events: &frame.events,
-    };
+    let line = Line::new(frame);
     let start = out.len();
     if let Err(error) = serde_json::to_writer(&mut *out, &line) {
         out.truncate(start);

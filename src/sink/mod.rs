@@ -1,10 +1,12 @@
-//! Where detections go: JSON lines on standard output, in a file or on a local socket.
+//! Where detections go: JSON lines on standard output, in a file or on a local socket, or messages
+//! of a bus.
 //!
 //! A [`Sink`] takes one [`DetectionFrame`] after the other. [`spawn`] gives it a thread of its
 //! own, so that a slow disk or reader delays nobody but itself; the bounded channel in between
 //! and the choice of what to lose when it is full belong to the pipeline.
 
 mod backlog;
+mod bus;
 mod json;
 mod jsonl;
 mod reader;
@@ -15,6 +17,9 @@ mod thread;
 mod unix;
 mod uri;
 
+#[cfg(feature = "zenoh")]
+pub use bus::ZenohSink;
+pub use bus::{EVENT_SCHEMA, Encoding, MqttSink, MqttUri, VehicleName, ZenohUri};
 pub use json::{LINE_BYTES_MAX, SCHEMA, write_line};
 pub use jsonl::JsonlSink;
 pub use status::{LINE_CLEAR, StatusInput, StatusLine, status_text};
@@ -110,11 +115,22 @@ fn advice(error: &io::Error) -> &'static str {
 ///
 /// # Errors
 /// [`SinkError::Open`] when the file or socket cannot be had.
-pub fn open(uri: &SinkUri, _bulletin: &Bulletin) -> Result<Box<dyn Sink>, SinkError> {
+pub fn open(uri: &SinkUri, bulletin: &Bulletin) -> Result<Box<dyn Sink>, SinkError> {
     Ok(match uri {
         SinkUri::Stdout => Box::new(JsonlSink::stdout()?),
         SinkUri::File(path) => Box::new(JsonlSink::file(path)?),
         SinkUri::Unix(path) => Box::new(UnixSink::bind(path)?),
+        SinkUri::Mqtt(uri) => Box::new(MqttSink::start(uri, bulletin)?),
+        #[cfg(feature = "zenoh")]
+        SinkUri::Zenoh(uri) => Box::new(ZenohSink::start(uri, bulletin)?),
+        #[cfg(not(feature = "zenoh"))]
+        SinkUri::Zenoh(_) => {
+            return Err(SinkError::Open {
+                sink: uri.to_string(),
+                reason: "this lookout was built without Zenoh; build it with `--features zenoh`"
+                    .to_owned(),
+            });
+        }
     })
 }
 

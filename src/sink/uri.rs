@@ -1,13 +1,15 @@
 //! Names of sinks, as the command line and the configuration give them.
 
+use super::bus::{MqttUri, ZenohUri};
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 /// Where detections shall go.
 ///
-/// The grammar is `jsonl:-` (standard output), `jsonl:FILE` or `unix:SOCKET`; all after the
-/// first colon is a path, taken as it is. A file that is really called `-` is `jsonl:./-`.
+/// The grammar is `jsonl:-` (standard output), `jsonl:FILE` or `unix:SOCKET`, where all after the
+/// first colon is a path, taken as it is (a file that is really called `-` is `jsonl:./-`), or
+/// that of [`MqttUri`] or [`ZenohUri`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum SinkUri {
     /// JSON lines on standard output.
@@ -16,17 +18,21 @@ pub enum SinkUri {
     File(PathBuf),
     /// JSON lines to everybody who connects to this local socket.
     Unix(PathBuf),
+    /// Messages to an MQTT broker.
+    Mqtt(MqttUri),
+    /// Messages to a Zenoh network; a program built without it refuses to start with this.
+    Zenoh(ZenohUri),
 }
 
 /// A sink URI that is not in the grammar.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "sink '{uri}': {reason}; allowed are jsonl:- (standard output), jsonl:FILE \
-     and unix:SOCKET, for example unix:/run/lookout.sock"
+    "sink '{uri}': {reason}; allowed are jsonl:- (standard output), jsonl:FILE, unix:SOCKET, \
+     mqtt://HOST/VEHICLE and zenoh:VEHICLE, for example unix:/run/lookout.sock"
 )]
 pub struct SinkUriError {
     uri: String,
-    reason: &'static str,
+    reason: String,
 }
 
 /// Linux gives the name of a local socket 108 bytes, one of them a closing zero.
@@ -42,11 +48,11 @@ impl FromStr for SinkUri {
     type Err = SinkUriError;
 
     fn from_str(uri: &str) -> Result<Self, SinkUriError> {
-        let refuse = |reason| {
+        let refuse = |reason: &str| {
             let echo: String = uri.chars().take(ECHO_CHARS_MAX).collect();
             Err(SinkUriError {
                 uri: echo.escape_debug().to_string(),
-                reason,
+                reason: reason.to_owned(),
             })
         };
         let Some((scheme, path)) = uri.split_once(':') else {
@@ -66,6 +72,12 @@ impl FromStr for SinkUri {
                 refuse("the path of a socket has at most 107 bytes")
             }
             "unix" => Ok(Self::Unix(path.into())),
+            "mqtt" => MqttUri::parse(path)
+                .map(Self::Mqtt)
+                .or_else(|reason| refuse(&reason)),
+            "zenoh" => ZenohUri::parse(path)
+                .map(Self::Zenoh)
+                .or_else(|reason| refuse(&reason)),
             _ => refuse("the scheme is unknown"),
         }
     }
@@ -79,6 +91,8 @@ impl fmt::Display for SinkUri {
             Self::File(path) if path.as_os_str() == "-" => f.write_str("jsonl:./-"),
             Self::File(path) => write!(f, "jsonl:{}", path.display()),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Mqtt(uri) => uri.fmt(f),
+            Self::Zenoh(uri) => uri.fmt(f),
         }
     }
 }
@@ -114,6 +128,8 @@ mod tests {
             "jsonl:",
             "unix:",
             "tcp:1",
+            "mqtt:broker",
+            "zenoh:",
             "unix:a\0b",
             &long,
             &longer,
@@ -123,7 +139,7 @@ mod tests {
                 assert!(message.contains(allowed), "{bad:?}: {message}");
             }
             assert!(
-                message.len() < 400,
+                message.len() < 500,
                 "the message repeats too much of its input"
             );
         }
@@ -131,7 +147,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_accepted_prints_and_reads_back(text in "(jsonl|unix|file)?:?.{0,40}") {
+        fn what_is_accepted_prints_and_reads_back(text in "(jsonl|unix|file|mqtt|zenoh)?:?.{0,40}") {
             if let Ok(uri) = text.parse::<SinkUri>() {
                 prop_assert_eq!(uri.to_string().parse::<SinkUri>(), Ok(uri));
             }

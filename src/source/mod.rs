@@ -75,6 +75,12 @@ pub enum SourceError {
     },
 }
 
+impl From<crate::query::QueryError> for SourceError {
+    fn from(error: crate::query::QueryError) -> Self {
+        Self::Uri(error.to_string())
+    }
+}
+
 impl SourceError {
     /// Whether the same source can go on with its next frame. Otherwise it must be
     /// dropped (and, for a live source, opened anew).

@@ -5,6 +5,7 @@ use super::{Pace, SourceError};
 use crate::capture::V4l2Config;
 use crate::drive::Light;
 use crate::frame::{Frame, PixelFormat};
+use crate::query::{Query, QueryError};
 use std::fmt::{self, Display};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -227,101 +228,19 @@ fn light_name(light: Light) -> &'static str {
     }
 }
 
-/// The parameters of one URI.
-struct Query<'a> {
-    scheme: &'a str,
-    pairs: Vec<(&'a str, &'a str)>,
+/// Parameters that several sources have.
+trait SourceParameters {
+    fn rate(&self, default: f32) -> Result<f32, QueryError>;
+    fn size(&self, default: (u32, u32), min: u32, max: u32) -> Result<(u32, u32), QueryError>;
+    fn pace(&self, default: Pace) -> Result<Pace, QueryError>;
 }
 
-impl<'a> Query<'a> {
-    /// Splits and checks the names; `allowed` lists them as `name=FORM`.
-    fn new(
-        scheme: &'a str,
-        allowed: &'static [&'static str],
-        query: &'a str,
-    ) -> Result<Self, SourceError> {
-        let is_known = |name: &str| {
-            allowed
-                .iter()
-                .any(|form| form.split_once('=').is_some_and(|(known, _)| known == name))
-        };
-        let mut pairs: Vec<(&str, &str)> = Vec::new();
-        for part in query.split('&').filter(|part| !part.is_empty()) {
-            let (name, value) = part.split_once('=').unwrap_or((part, ""));
-            let trouble = match (is_known(name), pairs.iter().any(|pair| pair.0 == name)) {
-                (false, _) => "unknown",
-                (true, true) => "given twice",
-                (true, false) => {
-                    pairs.push((name, value));
-                    continue;
-                }
-            };
-            return Err(SourceError::Uri(format!(
-                "parameter `{name}` of `{scheme}:` is {trouble}; allowed, each once: {}",
-                allowed.join(", ")
-            )));
-        }
-        Ok(Self { scheme, pairs })
-    }
-
-    /// The value of one parameter through `read`, `default` where it is not given.
-    fn get<T>(
-        &self,
-        name: &str,
-        default: T,
-        allowed: impl Display,
-        read: impl Fn(&str) -> Option<T>,
-    ) -> Result<T, SourceError> {
-        let Some((_, value)) = self.pairs.iter().find(|pair| pair.0 == name) else {
-            return Ok(default);
-        };
-        read(value).ok_or_else(|| {
-            SourceError::Uri(format!(
-                "`{name}={value}` of `{}:` is not possible; allowed: {allowed}",
-                self.scheme
-            ))
-        })
-    }
-
-    fn whole<T: FromStr + PartialOrd + Display + Copy>(
-        &self,
-        name: &str,
-        default: T,
-        min: T,
-        max: T,
-    ) -> Result<T, SourceError> {
-        self.get(
-            name,
-            default,
-            format_args!("a whole number from {min} to {max}"),
-            |value| {
-                value
-                    .parse()
-                    .ok()
-                    .filter(|number| (min..=max).contains(number))
-            },
-        )
-    }
-
-    fn number(&self, name: &str, default: f32, min: f32, max: f32) -> Result<f32, SourceError> {
-        self.get(
-            name,
-            default,
-            format_args!("a number from {min} to {max}"),
-            |value| {
-                value
-                    .parse()
-                    .ok()
-                    .filter(|number| (min..=max).contains(number))
-            },
-        )
-    }
-
-    fn rate(&self, default: f32) -> Result<f32, SourceError> {
+impl SourceParameters for Query<'_> {
+    fn rate(&self, default: f32) -> Result<f32, QueryError> {
         self.number("fps", default, 0.5, 1000.0)
     }
 
-    fn size(&self, default: (u32, u32), min: u32, max: u32) -> Result<(u32, u32), SourceError> {
+    fn size(&self, default: (u32, u32), min: u32, max: u32) -> Result<(u32, u32), QueryError> {
         let form = format_args!("WxH in pixels, each side from {min} to {max}").to_string();
         self.get("size", default, form, |value| {
             let (width, height) = value.split_once('x')?;
@@ -330,17 +249,7 @@ impl<'a> Query<'a> {
         })
     }
 
-    fn one_of<T: Copy>(&self, name: &str, known: &[(&str, T)]) -> Result<Option<T>, SourceError> {
-        let names: Vec<&str> = known.iter().map(|pair| pair.0).collect();
-        self.get(name, None, names.join(", "), |value| {
-            known
-                .iter()
-                .find(|pair| pair.0 == value)
-                .map(|pair| Some(pair.1))
-        })
-    }
-
-    fn pace(&self, default: Pace) -> Result<Pace, SourceError> {
+    fn pace(&self, default: Pace) -> Result<Pace, QueryError> {
         Ok(self.one_of("pace", &PACES)?.unwrap_or(default))
     }
 }

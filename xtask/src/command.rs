@@ -14,6 +14,11 @@ pub struct CommandError {
     pub reason: String,
 }
 
+/// A word of a shell command, whatever characters it has.
+pub fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
 /// Runs a command to its end; anything but success is an error.
 pub fn run_command(command: &mut Command) -> Result<(), CommandError> {
     let words: Vec<_> = std::iter::once(command.get_program())

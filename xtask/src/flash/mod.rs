@@ -9,9 +9,10 @@ mod remote;
 mod survey;
 mod upload;
 
-pub use remote::{Connection, Remote, quoted};
+pub use remote::{Connection, Remote};
 
 use crate::bundle::{self, BundleArgs, BundleError};
+use crate::command::quoted;
 use crate::keygen::{KEY_FOLDER, PUBLIC_FILE, SECRET_FILE};
 use lookout::release::{ArchiveError, Bundle, KeyError, PublicKey, SecretKey};
 use std::path::{Path, PathBuf};

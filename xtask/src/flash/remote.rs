@@ -1,6 +1,7 @@
 //! A board at the other end of ssh: the program `ssh`, as the person has set it up.
 
 use super::FlashError;
+use crate::command::quoted;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
@@ -215,11 +216,6 @@ fn input_for(root: &Root) -> String {
         Root::Password(password) => format!("{password}\n"),
         _ => String::new(),
     }
-}
-
-/// A word that the shell takes as it is.
-pub fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 //! and what has arrived is what was sent, by its hash.
 
 use super::FlashError;
-use super::remote::{Remote, quoted};
+use super::remote::Remote;
+use crate::command::quoted;
 use crate::progress::{Progress, Unit};
 use lookout::model::sha256_hex;
 use std::io::{Read, Seek, SeekFrom, Write};

@@ -9,6 +9,7 @@ pub mod clip;
 pub mod equal;
 pub mod events;
 pub mod evidence;
+pub mod fleet;
 pub mod guest;
 pub mod rehearse;
 pub mod replug;
@@ -42,6 +43,8 @@ pub enum LabVerb {
     Board(board::BoardArgs),
     /// Everything that can go wrong when a board is flashed, on the virtual board
     Rehearse(rehearse::RehearseArgs),
+    /// A fleet's broker and database under the load of simulated vehicles
+    Fleet(fleet::FleetArgs),
     /// Detections and inner loops of the ARM binary under qemu-user, to be exactly those of this computer
     Equal(equal::EqualArgs),
 }
@@ -126,6 +129,7 @@ pub fn run(args: &LabArgs) -> Result<(), LabError> {
         }
         LabVerb::Soak(args) => soak::run(args),
         LabVerb::Board(args) => board::run(args),
+        LabVerb::Fleet(args) => fleet::run(args),
         LabVerb::Equal(args) => equal::run(args),
     }
 }

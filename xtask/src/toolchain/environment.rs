@@ -1,7 +1,7 @@
 //! Cargo set up for a cross build, so that the same source gives the same bytes anywhere.
 
-use super::script::quoted;
 use super::{Target, Toolchain, ToolchainError};
+use crate::command::quoted;
 use crate::fetch::cache::Cache;
 use crate::workspace;
 use std::ffi::OsString;

@@ -4,6 +4,7 @@
 //! understand; the scripts turn the few words around that Zig does not know.
 
 use super::{Target, ToolchainError};
+use crate::command::quoted;
 use crate::fetch::FetchError;
 use crate::fetch::cache::Cache;
 use std::fs;
@@ -30,11 +31,6 @@ pub fn ensure(cache: &Cache, zig: &Path, target: &Target) -> Result<PathBuf, Too
         Ok(())
     })?;
     Ok(folder)
-}
-
-/// A word of a shell command, whatever characters it has.
-pub fn quoted(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// `--target=` names Rust's triple and is passed over, since the script names Zig's own.

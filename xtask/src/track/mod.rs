@@ -153,7 +153,8 @@ fn known(b: &DriveBox) -> Known {
     }
 }
 
-fn perfect(boxes: &[DriveBox]) -> heapless::Vec<Detection, DETECTIONS_MAX> {
+/// The visible objects of a frame, as a detector without a fault would find them.
+pub fn perfect(boxes: &[DriveBox]) -> heapless::Vec<Detection, DETECTIONS_MAX> {
     let visible = boxes.iter().filter(|b| b.visible_fraction >= VISIBLE_MIN);
     let detection = |b: &DriveBox| Detection::new(b.class, 1.0, b.bbox);
     visible.map(detection).take(DETECTIONS_MAX).collect()

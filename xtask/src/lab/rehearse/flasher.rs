@@ -3,9 +3,11 @@
 use super::super::board::LabBoard;
 use super::RehearseError;
 use super::releases::Release;
+use crate::command::quoted;
 use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// What one flash may take.
@@ -35,10 +37,7 @@ impl Flash {
         more: &[&str],
         log: &Path,
     ) -> Result<Self, RehearseError> {
-        let mut flash = command(board, host)?;
-        flash.args(["--board", &release.manifest.board]);
-        flash.arg("--bundle").arg(&release.path);
-        flash.arg("--public-key").arg(public_key);
+        let mut flash = flash_command(board, host, release, public_key)?;
         flash.args(more);
         let wrong = super::file_error(log);
         let out = File::create(log).map_err(&wrong)?;
@@ -46,6 +45,33 @@ impl Flash {
         flash.stdin(Stdio::null()).stdout(out).stderr(errors);
         Ok(Self {
             child: flash.spawn().map_err(wrong)?,
+            log: log.to_owned(),
+        })
+    }
+
+    /// Starts flashing at a terminal, and types `password` there once it is asked for.
+    pub(super) fn start_typing(
+        board: &LabBoard,
+        host: &str,
+        release: &Release,
+        public_key: &Path,
+        password: &str,
+        log: &Path,
+    ) -> Result<Self, RehearseError> {
+        let flash = flash_command(board, host, release, public_key)?;
+        let wrong = super::file_error(log);
+        let out = File::create(log).map_err(&wrong)?;
+        // Of util-linux, which every Debian has: runs a command at a terminal of its own.
+        let mut terminal = Command::new("script");
+        terminal.args(["--quiet", "--return", "--command", &shell_words(&flash)]);
+        terminal.arg("/dev/null").stdin(Stdio::piped()).stdout(out);
+        let mut child = terminal.spawn().map_err(&wrong)?;
+        if let Some(keyboard) = child.stdin.take() {
+            let (line, log) = (format!("{password}\n"), log.to_owned());
+            std::thread::spawn(move || type_when_asked(keyboard, &line, &log));
+        }
+        Ok(Self {
+            child,
             log: log.to_owned(),
         })
     }
@@ -78,6 +104,41 @@ impl Drop for Flash {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Types a line when the flash asks for a password, and holds the terminal open until it ends.
+fn type_when_asked(mut keyboard: ChildStdin, line: &str, log: &Path) {
+    let began = Instant::now();
+    let is_asked = || std::fs::read_to_string(log).is_ok_and(|text| text.contains("password of"));
+    while !is_asked() && began.elapsed() < FLASH_TIME_MAX {
+        std::thread::sleep(LOOK_PERIOD);
+    }
+    // Between the question and the terminal's silence there is a moment.
+    std::thread::sleep(LOOK_PERIOD);
+    if keyboard.write_all(line.as_bytes()).is_ok() {
+        std::thread::sleep(FLASH_TIME_MAX);
+    }
+}
+
+/// A command as words for a shell.
+fn shell_words(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let quoted = words.map(|word| quoted(&word.to_string_lossy()));
+    quoted.collect::<Vec<_>>().join(" ")
+}
+
+/// The command that flashes a release.
+fn flash_command(
+    board: &LabBoard,
+    host: &str,
+    release: &Release,
+    public_key: &Path,
+) -> Result<Command, RehearseError> {
+    let mut flash = command(board, host)?;
+    flash.args(["--board", &release.manifest.board]);
+    flash.arg("--bundle").arg(&release.path);
+    flash.arg("--public-key").arg(public_key);
+    Ok(flash)
 }
 
 /// `cargo xtask flash` with all that leads to the board.

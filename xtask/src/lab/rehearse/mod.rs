@@ -242,9 +242,21 @@ impl Stagehand {
         public_key: &std::path::Path,
         more: &[&str],
     ) -> Result<Flash, RehearseError> {
-        self.flashes += 1;
-        let log = self.folder.join(format!("flash-{}.log", self.flashes));
+        let log = self.next_log();
         Flash::start(&self.board, host, release, public_key, more, &log)
+    }
+
+    /// As the user of the board, at a terminal, typing `password` where one is asked for.
+    fn start_typing(&mut self, release: &Release, password: &str) -> Result<Flash, RehearseError> {
+        let host = self.board.user_host();
+        let log = self.next_log();
+        let (board, key) = (&self.board, &self.public_key);
+        Flash::start_typing(board, &host, release, key, password, &log)
+    }
+
+    fn next_log(&mut self) -> PathBuf {
+        self.flashes += 1;
+        self.folder.join(format!("flash-{}.log", self.flashes))
     }
 
     /// Flashes to the end.

@@ -10,9 +10,13 @@ use std::time::{Duration, Instant};
 pub(super) type Scene = fn(&mut Stagehand) -> Result<String, RehearseError>;
 
 /// All scenes, in this order.
-pub(super) const SCENES: [(&str, Scene); 14] = [
+pub(super) const SCENES: [(&str, Scene); 15] = [
     ("first flash", first_flash),
     ("update, as a user with sudo", update),
+    (
+        "update, as a user who types a password",
+        update_with_password,
+    ),
     ("status, top and logs", looking),
     ("dry run", dry_run),
     ("release that crashes", crashes),
@@ -44,6 +48,22 @@ fn update(lab: &mut Stagehand) -> Result<String, RehearseError> {
     let (host, key) = (lab.board.user_host(), lab.public_key.clone());
     let flashed = lab.start_as(&host, &release, &key, &[])?.wait()?;
     expect(&flashed, true, "is in use")?;
+    lab.expect_in_use(&release)
+}
+
+/// As a new Jetson is: its user may ask sudo, which asks for a password.
+fn update_with_password(lab: &mut Stagehand) -> Result<String, RehearseError> {
+    const PASSWORD: &str = "open 'sesame'";
+    let release = lab.make(Kind::Good)?;
+    let rules = "/etc/sudoers.d/jetson";
+    let ask = format!("mv {rules} /root/ && printf %s \"jetson:{PASSWORD}\" | chpasswd");
+    lab.board.ssh_ok(&ask)?;
+    let wrong = lab.start_typing(&release, "not it")?.wait()?;
+    let refused = expect(&wrong, false, "sudo");
+    let flashed = lab.start_typing(&release, PASSWORD)?.wait();
+    lab.board.ssh_ok(&format!("mv /root/jetson {rules}"))?;
+    refused?;
+    expect(&flashed?, true, "is in use")?;
     lab.expect_in_use(&release)
 }
 

@@ -1,0 +1,306 @@
+//! Messages to an MQTT broker (version 3.1.1).
+
+use super::Writer;
+use super::outbox::{Outbox, Topic};
+use super::uri::MqttUri;
+use crate::bulletin::Bulletin;
+use crate::detection::DetectionFrame;
+use crate::sink::{Sink, SinkError};
+use rumqttc::{
+    AsyncClient, ConnectionError, Event, EventLoop, Incoming, LastWill, MqttOptions, QoS,
+};
+use std::cell::Cell;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+
+/// Messages that may be under way without the broker's acknowledgement.
+const WINDOW: usize = 32;
+
+/// How often the broker hears of an idle client; it declares it dead after half as long again.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
+
+/// First and longest wait before the broker is tried again.
+const RETRY_MIN: Duration = Duration::from_millis(500);
+const RETRY_MAX: Duration = Duration::from_secs(10);
+
+/// How long the end waits until the broker has all.
+const FINISH_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// Largest packet, in bytes: a line of detections and its topic fit twice.
+const PACKET_BYTES_MAX: usize = 128 * 1024;
+
+/// The longest password, in bytes.
+const PASSWORD_BYTES_MAX: u64 = 1024;
+
+/// What subscribers of the status topic read, retained by the broker.
+const BIRTH: &str = r#"{"schema":"lookout.status/1","online":true}"#;
+const WILL: &str = r#"{"schema":"lookout.status/1","online":false}"#;
+
+/// Publishes to a broker from a thread of its own. While the broker is away messages wait in a
+/// bounded queue, and the oldest are lost and counted when it is full.
+pub struct MqttSink {
+    name: String,
+    writer: Writer,
+    outbox: Arc<Outbox>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl MqttSink {
+    /// Starts the thread. A broker that is away is waited for.
+    ///
+    /// # Errors
+    /// [`SinkError::Open`] when the password cannot be read, [`SinkError::Thread`] when there is
+    /// no thread.
+    pub fn start(uri: &MqttUri, bulletin: &Bulletin) -> Result<Self, SinkError> {
+        let name = uri.to_string();
+        let failed = |source| SinkError::Thread {
+            sink: name.clone(),
+            source,
+        };
+        let options = options(uri).map_err(|reason| SinkError::Open {
+            sink: name.clone(),
+            reason,
+        })?;
+        let outbox = Arc::new(Outbox::new(uri.queue_messages as usize));
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(failed)?;
+        let courier = Courier {
+            name: name.clone(),
+            uri: uri.clone(),
+            options,
+            outbox: Arc::clone(&outbox),
+        };
+        let thread = std::thread::Builder::new()
+            .name("lookout-mqtt".into())
+            .spawn(move || runtime.block_on(courier.run()))
+            .map_err(failed)?;
+        Ok(Self {
+            writer: Writer::new(uri.encoding, bulletin.clone()),
+            name,
+            outbox,
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Sink for MqttSink {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn publish(&mut self, frame: &DetectionFrame) -> Result<(), SinkError> {
+        self.writer.frame(frame, &self.outbox);
+        self.tend();
+        Ok(())
+    }
+
+    fn tend(&mut self) {
+        self.writer.health(&self.outbox);
+    }
+
+    fn lost(&self) -> u64 {
+        self.outbox.lost()
+    }
+
+    fn finish(&mut self) {
+        self.tend();
+        self.outbox.close();
+        let began = Instant::now();
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
+        while !thread.is_finished() && began.elapsed() < FINISH_TIME_MAX {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.outbox.give_up();
+    }
+}
+
+/// A client id that no other client of this broker has, as far as vehicles have names.
+fn options(uri: &MqttUri) -> Result<MqttOptions, String> {
+    let id = uri.vehicle.topic("client").replace('/', "-");
+    let mut options = MqttOptions::new(id, uri.host.clone(), uri.port);
+    options
+        .set_keep_alive(KEEP_ALIVE)
+        // What is under way when a connection is lost is in the outbox, not in a session.
+        .set_clean_session(true)
+        .set_inflight(WINDOW as u16 + 1)
+        .set_max_packet_size(PACKET_BYTES_MAX, PACKET_BYTES_MAX)
+        .set_last_will(LastWill::new(
+            uri.vehicle.topic("status"),
+            WILL,
+            QoS::AtLeastOnce,
+            true,
+        ));
+    let password = uri.password_file.as_deref().map(password).transpose()?;
+    if uri.user.is_some() || password.is_some() {
+        options.set_credentials(
+            uri.user.clone().unwrap_or_default(),
+            password.unwrap_or_default(),
+        );
+    }
+    Ok(options)
+}
+
+/// The first line of a file.
+fn password(file: &Path) -> Result<String, String> {
+    let failed = |reason: String| {
+        let file = file.display();
+        format!("the password in {file} cannot be used: {reason}; write it there as one line")
+    };
+    let size = fs::metadata(file).map_err(|error| failed(error.to_string()))?;
+    if size.len() > PASSWORD_BYTES_MAX {
+        return Err(failed("the file is too large".to_owned()));
+    }
+    let text = fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
+    Ok(text.lines().next().unwrap_or_default().to_owned())
+}
+
+/// All that the thread owns.
+struct Courier {
+    name: String,
+    uri: MqttUri,
+    options: MqttOptions,
+    outbox: Arc<Outbox>,
+}
+
+impl Courier {
+    /// Connects, for ever, until all is delivered or the sink gives up.
+    async fn run(self) {
+        let mut wait = RETRY_MIN;
+        let mut is_known_away = false;
+        while !self.outbox.is_done() {
+            let connection = Connection::new(&self);
+            let ended = connection.serve().await;
+            self.outbox.rewind();
+            if connection.is_up.get() {
+                (wait, is_known_away) = (RETRY_MIN, false);
+            }
+            match ended {
+                Ok(()) => return,
+                Err(error) if !std::mem::replace(&mut is_known_away, true) => {
+                    let name = &self.name;
+                    log::warn!(
+                        "{name}: {error}; see that the broker runs and lets us in, it is tried on and on"
+                    );
+                }
+                Err(error) => log::debug!("{}: {error}", self.name),
+            }
+            if self.outbox.is_closed() {
+                return;
+            }
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(RETRY_MAX);
+        }
+    }
+}
+
+/// One connection from its beginning to its end.
+struct Connection<'a> {
+    courier: &'a Courier,
+    is_up: Cell<bool>,
+    /// Acknowledgements to come that are not of messages of the outbox.
+    foreign_acks: Cell<u32>,
+    room: Notify,
+}
+
+impl<'a> Connection<'a> {
+    fn new(courier: &'a Courier) -> Self {
+        Self {
+            courier,
+            is_up: Cell::new(false),
+            foreign_acks: Cell::new(0),
+            room: Notify::new(),
+        }
+    }
+
+    /// Goes on until the connection breaks, or all is delivered.
+    async fn serve(&self) -> Result<(), ConnectionError> {
+        let (client, events) = AsyncClient::new(self.courier.options.clone(), WINDOW + 1);
+        tokio::select! {
+            error = self.listen(events) => Err(error),
+            () = self.send(&client) => Ok(()),
+        }
+    }
+
+    /// Drives the connection and takes acknowledgements.
+    async fn listen(&self, mut events: EventLoop) -> ConnectionError {
+        loop {
+            match events.poll().await {
+                Ok(Event::Incoming(Incoming::ConnAck(_))) => {
+                    self.is_up.set(true);
+                    let waiting = self.courier.outbox.waiting();
+                    log::info!("{}: connected, {waiting} messages wait", self.courier.name);
+                    self.room.notify_one();
+                }
+                Ok(Event::Incoming(Incoming::PubAck(_))) => self.take_acknowledgement(),
+                Ok(_) => {}
+                Err(error) => return error,
+            }
+        }
+    }
+
+    fn take_acknowledgement(&self) {
+        match self.foreign_acks.get() {
+            0 => self.courier.outbox.acknowledge(),
+            foreign => self.foreign_acks.set(foreign - 1),
+        }
+        self.room.notify_one();
+    }
+
+    /// Sends the outbox, in order, until nothing more comes and all has arrived.
+    async fn send(&self, client: &AsyncClient) {
+        let (uri, outbox) = (&self.courier.uri, &self.courier.outbox);
+        while !self.is_up.get() {
+            self.room.notified().await;
+        }
+        self.announce(client, BIRTH).await;
+        let topics = [Topic::Detections, Topic::Events, Topic::Health]
+            .map(|topic| (topic, uri.vehicle.topic(topic.name())));
+        while !outbox.is_done() {
+            let Some(message) = outbox.next(WINDOW) else {
+                tokio::select! {
+                    () = outbox.changed() => {}
+                    () = self.room.notified() => {}
+                }
+                continue;
+            };
+            let Some((_, topic)) = topics.iter().find(|(known, _)| *known == message.topic) else {
+                continue;
+            };
+            let qos = match uri.is_acknowledged {
+                true => QoS::AtLeastOnce,
+                false => QoS::AtMostOnce,
+            };
+            let is_retained = message.topic == Topic::Health;
+            let payload = message.payload;
+            let sent = client.publish_bytes(topic, qos, is_retained, payload).await;
+            if sent.is_ok() && !uri.is_acknowledged {
+                // Nobody will say whether it arrives.
+                outbox.acknowledge();
+            }
+        }
+        self.announce(client, WILL).await;
+        while self.foreign_acks.get() > 0 {
+            self.room.notified().await;
+        }
+        // Without this the broker would publish the will, which says the same.
+        let _ = client.disconnect().await;
+        tokio::task::yield_now().await;
+    }
+
+    /// Says on the status topic whether the vehicle is there.
+    async fn announce(&self, client: &AsyncClient, status: &str) {
+        let topic = self.courier.uri.vehicle.topic("status");
+        let sent = client.publish(topic, QoS::AtLeastOnce, true, status).await;
+        if sent.is_ok() {
+            self.foreign_acks.set(self.foreign_acks.get() + 1);
+        }
+    }
+}

@@ -3,8 +3,7 @@
 
 mod bus;
 
-use bus::{
-    Costs, LONG, Publisher, Received, assert_no_growth, costs, free_port, program, wait_until,
+use bus::{Costs, Gate, LONG, Publisher, Received, assert_no_growth, costs, free_port, program, wait_until,
 };
 use lookout::bulletin::Bulletin;
 use lookout::sink::{MqttSink, Sink, SinkUri};
@@ -61,12 +60,16 @@ impl Broker {
     }
 
     fn sink(&self, rest: &str, bulletin: &Bulletin) -> MqttSink {
-        let text = format!("mqtt://{}127.0.0.1:{}/car-7{rest}", "", self.port);
-        let Ok(SinkUri::Mqtt(uri)) = text.parse() else {
-            panic!("{text}");
-        };
-        MqttSink::start(&uri, bulletin).unwrap()
+        sink_at(self.port, rest, bulletin)
     }
+}
+
+fn sink_at(port: u16, query: &str, bulletin: &Bulletin) -> MqttSink {
+    let text = format!("mqtt://127.0.0.1:{port}/car-7{query}");
+    let Ok(SinkUri::Mqtt(uri)) = text.parse() else {
+        panic!("{text}");
+    };
+    MqttSink::start(&uri, bulletin).unwrap()
 }
 
 impl Drop for Broker {
@@ -121,7 +124,6 @@ impl Subscriber {
                         }
                     }
                     Ok(_) => {}
-                    // Back before the publisher, whose shortest wait is longer.
                     Err(_) => std::thread::sleep(Duration::from_millis(20)),
                 }
             }
@@ -153,15 +155,19 @@ impl Drop for Subscriber {
 fn restart(times: usize, outage: Duration, query: &str) -> Option<(u64, Costs, Costs)> {
     let mut broker = Broker::new("allow_anonymous true")?;
     let subscriber = Subscriber::start(broker.port);
-    let mut publisher = Publisher::new(broker.sink(query, &Bulletin::default()));
+    let gate = Gate::to(broker.port);
+    gate.set_open(true);
+    let mut publisher = Publisher::new(sink_at(gate.port, query, &Bulletin::default()));
     publisher.settle(&subscriber.received);
     let mut before = None;
     for number in 0..times {
         publisher.publish_for(Duration::from_millis(300));
+        gate.set_open(false);
         broker.kill();
         publisher.publish_for(outage);
         broker.start();
         subscriber.wait_for_connection(number + 2);
+        gate.set_open(true);
         publisher.settle(&subscriber.received);
         // The first restart has made all the threads and buffers there will be.
         before.get_or_insert_with(costs);

@@ -3,7 +3,9 @@
 
 use lookout::detection::DetectionFrame;
 use lookout::sink::Sink;
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -32,6 +34,50 @@ pub fn program(name: &str) -> Option<PathBuf> {
 pub fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
+}
+
+/// The way from a publisher to a broker, which a test opens when the subscriber is there: a
+/// broker that has forgotten its subscribers takes messages for nobody, as it should.
+pub struct Gate {
+    pub port: u16,
+    is_open: Arc<AtomicBool>,
+}
+
+impl Gate {
+    pub fn to(broker_port: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let gate = Self {
+            port: listener.local_addr().unwrap().port(),
+            is_open: Arc::default(),
+        };
+        let is_open = Arc::clone(&gate.is_open);
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                if is_open.load(Ordering::SeqCst) {
+                    if let Ok(broker) = TcpStream::connect(("127.0.0.1", broker_port)) {
+                        forward(client, broker);
+                    }
+                }
+            }
+        });
+        gate
+    }
+
+    pub fn set_open(&self, is_open: bool) {
+        self.is_open.store(is_open, Ordering::SeqCst);
+    }
+}
+
+/// Passes bytes on in both directions until one side is gone, and the other with it.
+fn forward(client: TcpStream, broker: TcpStream) {
+    let back = (broker.try_clone().unwrap(), client.try_clone().unwrap());
+    for (mut from, mut to) in [(client, broker), back] {
+        std::thread::spawn(move || {
+            let _ = std::io::copy(&mut from, &mut to);
+            let _ = to.shutdown(Shutdown::Both);
+            let _ = from.shutdown(Shutdown::Both);
+        });
+    }
 }
 
 /// Waits for something to become true.

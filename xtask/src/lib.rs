@@ -18,6 +18,7 @@ pub mod golden;
 pub mod keygen;
 pub mod lab;
 pub mod ladder;
+pub mod load;
 pub mod mca;
 pub mod metrics;
 pub mod network;

@@ -41,6 +41,8 @@ enum Verb {
     BenchWorker(xtask::bench::serve::ServeArgs),
     /// Keeps what onnxruntime makes of a picture, to the byte, for the tests of the int8 engine
     Golden(xtask::golden::GoldenArgs),
+    /// Measures what showing, recording and publishing cost detection
+    Load(xtask::load::LoadArgs),
     /// Measures how well objects keep their numbers, on rendered drives
     Track(xtask::track::TrackArgs),
     /// Renders drives as a data set, for classes and views that real sets lack
@@ -82,6 +84,7 @@ fn main() -> ExitCode {
         Verb::Bench(args) => xtask::bench::run(&args).map_err(Into::into),
         Verb::BenchWorker(args) => xtask::bench::serve::run(&args).map_err(Into::into),
         Verb::Golden(args) => xtask::golden::run(&args).map_err(Into::into),
+        Verb::Load(args) => xtask::load::run(&args).map_err(Into::into),
         Verb::Track(args) => xtask::track::run(&args).map_err(Into::into),
         Verb::RenderDrive(args) => xtask::render_drive::run(&args).map_err(Into::into),
         Verb::RenderPanorama(args) => xtask::render_panorama::run(&args).map_err(Into::into),

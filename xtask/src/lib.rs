@@ -19,6 +19,7 @@ pub mod keygen;
 pub mod lab;
 pub mod ladder;
 pub mod mca;
+pub mod mcap_check;
 pub mod metrics;
 pub mod network;
 pub mod onnx;

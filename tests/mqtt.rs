@@ -3,7 +3,8 @@
 
 mod bus;
 
-use bus::{Costs, Gate, LONG, Publisher, Received, assert_no_growth, costs, free_port, program, wait_until,
+use bus::{
+    Costs, Gate, LONG, Publisher, Received, assert_no_growth, costs, free_port, program, wait_until,
 };
 use lookout::bulletin::Bulletin;
 use lookout::sink::{MqttSink, Sink, SinkUri};

@@ -2,6 +2,7 @@
 
 use super::capture::CaptureArgs;
 use super::release::ReleaseArgs;
+use super::replay::ReplayArgs;
 use crate::config::{RawAnnotate, RawLive, RawRecord, RawSettings};
 use crate::detector::EngineChoice;
 use crate::source::SourceUri;
@@ -23,6 +24,7 @@ Sources (--source):
   video:FILE.mp4[?pace=max]      H.264 in MP4, at its own speed or as fast as it goes
   images:FOLDER                  JPEG and PNG pictures, each once, by name
   mjpeg:FILE[?pace=max&fps=30]   JPEG pictures one after the other in one file
+  mcap:FILE[?pace=max]           a recording (--record), or a folder of them
   drive:[?seed=7&light=day|overcast|lowsun|dusk|rain&size=768x432&fps=15&frames=150&pace=max]
                                  the built-in drive, rendered in code
 
@@ -40,6 +42,8 @@ Examples:
   lookout run --source v4l2:///dev/dashcam --sink unix:/run/lookout.sock
   lookout run --source 'video:drive.mp4?pace=max' --sink jsonl:- | jq .detections
   lookout run --source images:photos --annotate annotated
+  lookout run --record recordings                SIGUSR1 keeps the last seconds
+  lookout replay recordings --compare            does this model see what was seen then?
   lookout bench --frames 200 --json
   lookout doctor
   lookout doctor --boot                          from power-on to the first detection
@@ -54,7 +58,8 @@ Environment:
 
 Exit codes:
   0  done; also after SIGINT or SIGTERM, and when the reader of jsonl:- went away
-  1  failed; for doctor: live detection could not run
+  1  failed; for doctor: live detection could not run; for replay --fail-on-difference: other
+     detections
   2  the command line or the configuration file is wrong
   A second SIGINT or SIGTERM ends the program at once, with 130 or 143.";
 
@@ -91,6 +96,8 @@ pub enum Verb {
     Doctor(DoctorArgs),
     /// Tells whether files of settings are right, or shows one with every key
     Config(ConfigArgs),
+    /// Has the model look at recordings again, and compares with what it saw then
+    Replay(ReplayArgs),
     /// Records raw frames of a source, without detection, for diagnosis
     Capture(CaptureArgs),
     /// Installs releases on a board and watches them; `cargo xtask flash` uses this

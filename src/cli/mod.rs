@@ -8,14 +8,18 @@ mod doctor;
 mod host;
 mod release;
 mod reload;
+mod replay;
 mod run;
+mod viewers;
 
 pub use args::{BenchArgs, BenchFormat, Cli, ConfigArgs, ConfigVerb, DoctorArgs, RunArgs, Verb};
 pub use capture::{CaptureArgs, CaptureError};
 pub use release::{InstallArgs, ReleaseArgs, ReleaseError, ReleaseVerb, text as status_text};
+pub use replay::{ReplayArgs, ReplayError};
 
 use crate::config::ConfigError;
 use crate::pipeline::{RunError, StartError};
+use crate::recording::RecordError;
 use crate::sink::LINE_CLEAR;
 use clap::Parser;
 use std::io::Write;
@@ -43,6 +47,12 @@ pub enum CliError {
     /// A recording failed.
     #[error(transparent)]
     Capture(#[from] CaptureError),
+    /// Nothing can be recorded.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// A replay failed.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
     /// A command about releases failed.
     #[error(transparent)]
     Release(#[from] ReleaseError),
@@ -102,6 +112,7 @@ pub fn main() -> ExitCode {
         Some(Verb::Bench(args)) => bench::run(args),
         Some(Verb::Doctor(args)) => doctor::run(args),
         Some(Verb::Config(args)) => config::run(args),
+        Some(Verb::Replay(args)) => replay::run(args),
         Some(Verb::Capture(args)) => capture::run(args).map_err(CliError::from),
         Some(Verb::Release(args)) => release::run(args).map_err(CliError::from),
     };

@@ -1,7 +1,9 @@
 //! `lookout run`.
 
+use super::viewers::Viewers;
 use super::{CliError, RunArgs, STATUS_LINE_LIVE};
 use crate::annotate::AnnotateReport;
+use crate::bulletin::Bulletin;
 use crate::capture::{CaptureState, StopFlag};
 use crate::clock;
 use crate::config::{AnnotateSettings, ConfigError, RawSettings, Settings};
@@ -42,7 +44,11 @@ pub(super) fn run(args: &RunArgs) -> Result<(), CliError> {
         age_max: settings.age_max,
         ..MonitorOptions::default()
     };
-    let started = Lookout::builder().config(settings).stop_flag(stop).start();
+    let bulletin = Bulletin::default();
+    let builder = Lookout::builder().bulletin(bulletin.clone());
+    let (viewers, builder) = Viewers::start(&settings, &bulletin, builder)?;
+    options.recorder = viewers.recorder();
+    let started = builder.config(settings).stop_flag(stop).start();
     let (receiver, handle) = started.inspect_err(|error| {
         if let Some(file) = &options.file {
             health::write_failed_start(file, started_ns, error);
@@ -76,7 +82,7 @@ pub(super) fn run(args: &RunArgs) -> Result<(), CliError> {
     drop(receiver);
     STATUS_LINE_LIVE.store(false, Ordering::Relaxed);
     drop(status);
-    finish(handle, monitor)
+    finish(handle, monitor, viewers)
 }
 
 /// Watches over the run where that is of use: when its health is asked for, and when its load
@@ -94,7 +100,7 @@ fn monitor(handle: &Handle, options: MonitorOptions) -> Result<Option<Monitor>, 
 }
 
 /// The first SIGINT or SIGTERM ends the run in good order, a second one at once.
-fn stop_on_signals(stop: &StopFlag) -> Result<(), CliError> {
+pub(super) fn stop_on_signals(stop: &StopFlag) -> Result<(), CliError> {
     for signal in [libc::SIGINT, libc::SIGTERM] {
         // In this order: at the first signal the flag is not raised yet.
         let shutdown = 128 + signal;
@@ -107,7 +113,7 @@ fn stop_on_signals(stop: &StopFlag) -> Result<(), CliError> {
     Ok(())
 }
 
-fn caught(registered: std::io::Result<signal_hook::SigId>) -> Result<(), CliError> {
+pub(super) fn caught(registered: std::io::Result<signal_hook::SigId>) -> Result<(), CliError> {
     registered.map(drop).map_err(|source| CliError::System {
         what: "cannot catch signals",
         source,
@@ -203,7 +209,7 @@ impl Vigil {
 }
 
 /// Waits for the end, shows the table and passes the run's error on.
-fn finish(handle: Handle, monitor: Option<Monitor>) -> Result<(), CliError> {
+fn finish(handle: Handle, monitor: Option<Monitor>, viewers: Viewers) -> Result<(), CliError> {
     let (source, model_id) = (handle.source().to_owned(), handle.model_id().to_owned());
     let summary = handle.join();
     if let Some(monitor) = monitor {
@@ -213,6 +219,7 @@ fn finish(handle: Handle, monitor: Option<Monitor>) -> Result<(), CliError> {
         "{}",
         summary_table(&summary_input(source, model_id, &summary))
     );
+    viewers.finish();
     if let Some(hint) = summary.annotated.as_ref().and_then(annotated_hint) {
         eprintln!("{hint}");
     }

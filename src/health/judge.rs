@@ -70,6 +70,14 @@ impl Verdict {
         }
     }
 
+    /// Adds what is wrong beside seeing. Who does not see has worse to tell.
+    pub(super) fn degrade(&mut self, reason: Reason) {
+        if matches!(self.state, HealthState::Ok | HealthState::Degraded) {
+            self.state = HealthState::Degraded;
+            self.reasons.push(reason);
+        }
+    }
+
     /// Whether both say the same but for numbers.
     pub fn is_same_kind(&self, other: &Self) -> bool {
         let pairs = self.reasons.iter().zip(&other.reasons);

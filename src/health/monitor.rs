@@ -10,6 +10,7 @@ use super::shedding::{Shedder, SheddingPolicy};
 use super::state::HealthState;
 use crate::clock::monotonic_ns;
 use crate::pipeline::{Ended, Observer, Vitals};
+use crate::recording::RecorderMeter;
 use crate::source::Pace;
 use crate::thermal::{Heat, HeatReader, SYSFS};
 use crossbeam_channel::{RecvTimeoutError, Sender};
@@ -47,6 +48,8 @@ pub struct MonitorOptions {
     pub sysfs: PathBuf,
     /// The service manager; `None` where there is none.
     pub service: Option<Service>,
+    /// The recording; `None` where there is none.
+    pub recorder: Option<RecorderMeter>,
 }
 
 impl Default for MonitorOptions {
@@ -58,6 +61,7 @@ impl Default for MonitorOptions {
             age_max: None,
             sysfs: SYSFS.into(),
             service: None,
+            recorder: None,
         }
     }
 }
@@ -150,6 +154,7 @@ struct Watch {
     identity: Identity,
     file: Option<HealthFile>,
     service: Option<Service>,
+    recorder: Option<RecorderMeter>,
     judge: Judge,
     shedder: Shedder,
     heat_reader: HeatReader,
@@ -172,6 +177,7 @@ impl Watch {
             identity: Identity::read(options.started_ns),
             file: options.file.as_deref().map(HealthFile::new),
             service: options.service,
+            recorder: options.recorder,
             judge: Judge::new(observer.pace(), options.celsius_shed),
             shedder: Shedder::new(policy),
             heat_reader: HeatReader::new(options.sysfs),
@@ -199,12 +205,15 @@ impl Watch {
         }
         let mut vitals = self.observer.vitals();
         self.shed(&mut vitals, now_ns);
-        let verdict = self.judge.observe(&Observation {
+        let mut verdict = self.judge.observe(&Observation {
             now_ns,
             vitals: &vitals,
             heat: &self.heat,
             shedding_cause: self.shedder.cause(),
         });
+        if let Some(trouble) = self.recorder.as_ref().and_then(RecorderMeter::trouble) {
+            verdict.degrade(Reason::Recording(trouble));
+        }
         let is_ok = verdict.state == HealthState::Ok;
         self.observer.set_degraded(!is_ok);
         let before = self.verdict.replace(verdict.clone());
@@ -245,6 +254,7 @@ impl Watch {
         let mut report = self.identity.report(verdict);
         let cause = self.shedder.cause();
         fill(&mut report, vitals, &self.heat, cause);
+        report.recording = self.recorder.as_ref().map(RecorderMeter::report);
         report.model_id = self.observer.model_id(vitals.load).to_owned();
         file.write(&mut report);
     }

@@ -69,6 +69,8 @@ pub enum Reason {
         /// Messages it lost lately.
         lost: u64,
     },
+    /// Nothing, or not everything, is recorded.
+    Recording(String),
     /// Somebody asked the program to stop, and it did.
     Stopped,
     /// The program came to its end.
@@ -132,6 +134,7 @@ impl fmt::Display for Reason {
                 "{sink} lost {lost} messages lately; see that its reader keeps up and that its \
                  disk has room"
             ),
+            Self::Recording(trouble) => write!(f, "recording: {trouble}"),
             Self::Stopped => {
                 f.write_str("lookout was stopped, and nobody looks at the road; start it again")
             }

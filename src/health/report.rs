@@ -7,6 +7,7 @@ use crate::capture::CaptureState;
 use crate::clock::monotonic_ns;
 use crate::detection::SheddingLevel;
 use crate::process::{self, ProcessCosts};
+use crate::recording::RecorderReport;
 use crate::thermal::ThermalZone;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
@@ -90,6 +91,9 @@ pub struct HealthReport {
     pub file_descriptors: Option<u64>,
     /// Threads.
     pub threads: Option<u64>,
+    /// What the recording does; left out where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording: Option<RecorderReport>,
     /// When the program started.
     pub started_monotonic_ns: u64,
     /// When the model was loaded and the threads started.
@@ -156,6 +160,7 @@ impl Identity {
             memory_resident_bytes: costs.memory_resident_bytes,
             file_descriptors: costs.file_descriptors,
             threads: costs.threads,
+            recording: None,
             started_monotonic_ns: self.started_ns,
             ready_monotonic_ns: None,
             first_frame_monotonic_ns: None,

@@ -2,6 +2,7 @@
 
 mod drive;
 mod images;
+mod mcap;
 mod mjpeg;
 mod mp4;
 mod open;
@@ -11,6 +12,7 @@ mod video;
 
 pub use drive::DriveSource;
 pub use images::ImagesSource;
+pub use mcap::{McapSource, recordings};
 pub use mjpeg::MjpegSource;
 pub use open::{is_live, open};
 pub use uri::{DriveSettings, SourceUri};

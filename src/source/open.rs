@@ -1,7 +1,8 @@
 //! From a URI to a running source.
 
 use super::{
-    DriveSource, FrameSource, ImagesSource, MjpegSource, SourceError, SourceUri, VideoSource,
+    DriveSource, FrameSource, ImagesSource, McapSource, MjpegSource, SourceError, SourceUri,
+    VideoSource,
 };
 use crate::capture::V4l2Source;
 use std::fs::File;
@@ -26,6 +27,7 @@ pub fn open(uri: &SourceUri) -> Result<Box<dyn FrameSource>, SourceError> {
             pace,
             frames_per_second,
         } => Box::new(MjpegSource::open(path, *pace, *frames_per_second)?),
+        SourceUri::Mcap { path, pace } => Box::new(McapSource::open(path, *pace)?),
         SourceUri::Drive(settings) => Box::new(DriveSource::open(settings)?),
     })
 }

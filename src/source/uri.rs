@@ -14,7 +14,8 @@ use std::time::Duration;
 /// The longest URI that is read, in bytes.
 const URI_BYTES_MAX: usize = 4096;
 
-const SCHEMES: &str = "v4l2:///dev/NODE, video:FILE.mp4, images:DIR_OR_GLOB, mjpeg:FILE or drive:";
+const SCHEMES: &str = "v4l2:///dev/NODE, video:FILE.mp4, images:DIR_OR_GLOB, mjpeg:FILE, mcap:FILE_OR_DIR or \
+                       drive:";
 
 const V4L2_PARAMETERS: &[&str] = &[
     "size=WxH",
@@ -82,6 +83,7 @@ impl Default for DriveSettings {
 /// video:FILE.mp4[?pace=live|max]
 /// images:DIR_OR_GLOB[?pace=live|max&fps=N]
 /// mjpeg:FILE[?pace=live|max&fps=N]
+/// mcap:FILE_OR_DIR[?pace=live|max]
 /// drive:[?seed=N&size=WxH&fps=N&frames=N&light=day|overcast|lowsun|dusk|rain&pace=live|max]
 /// ```
 ///
@@ -115,6 +117,13 @@ pub enum SourceUri {
         /// Pictures in a second of [`Pace::Live`]; 30 where not given.
         frames_per_second: f32,
     },
+    /// A recording, or a folder of them.
+    Mcap {
+        /// The file or the folder.
+        path: PathBuf,
+        /// [`Pace::Live`] where not given.
+        pace: Pace,
+    },
     /// The built-in drive.
     Drive(DriveSettings),
 }
@@ -144,7 +153,7 @@ impl FromStr for SourceUri {
         };
         let allowed = match scheme {
             "v4l2" => V4L2_PARAMETERS,
-            "video" => VIDEO_PARAMETERS,
+            "video" | "mcap" => VIDEO_PARAMETERS,
             "images" | "mjpeg" => STILLS_PARAMETERS,
             "drive" => DRIVE_PARAMETERS,
             _ => {
@@ -179,6 +188,10 @@ impl FromStr for SourceUri {
                 path: place.into(),
                 pace: query.pace(Pace::Live)?,
                 frames_per_second: query.rate(MJPEG_FPS)?,
+            }),
+            "mcap" => Ok(Self::Mcap {
+                path: place.into(),
+                pace: query.pace(Pace::Live)?,
             }),
             _ => drive(&mut query),
         }
@@ -293,6 +306,10 @@ impl Display for SourceUri {
                 parameters.add("fps", *frames_per_second, MJPEG_FPS);
                 parameters.pace(*pace, Pace::Live);
                 format!("mjpeg:{}", path.display())
+            }
+            Self::Mcap { path, pace } => {
+                parameters.pace(*pace, Pace::Live);
+                format!("mcap:{}", path.display())
             }
             Self::Drive(settings) => {
                 parameters.drive(settings);

@@ -177,7 +177,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_refused_or_reads_back(text in "(v4l2|video|images|mjpeg|drive|x):[ -~é]{0,40}") {
+    fn any_text_is_refused_or_reads_back(text in "(v4l2|video|images|mjpeg|mcap|drive|x):[ -~é]{0,40}") {
         if let Ok(uri) = text.parse::<SourceUri>() {
             prop_assert_eq!(parse(&uri.to_string()), uri);
         }

@@ -20,6 +20,7 @@ pub mod lab;
 pub mod ladder;
 pub mod load;
 pub mod mca;
+pub mod mcap_check;
 pub mod metrics;
 pub mod network;
 pub mod onnx;

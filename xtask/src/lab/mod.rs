@@ -2,7 +2,8 @@
 //!
 //! `lab guest` runs it in an emulated ARM machine with a real Linux kernel and virtual
 //! cameras; `lab board` boots one with systemd and sshd, to which releases are flashed;
-//! `lab equal` compares its detections and inner loops with those of this computer.
+//! `lab equal` compares its detections and inner loops with those of this computer;
+//! `lab kill-recording` kills it while it records.
 
 pub mod board;
 pub mod clip;
@@ -11,6 +12,7 @@ pub mod events;
 pub mod evidence;
 pub mod fleet;
 pub mod guest;
+pub mod kill_recording;
 pub mod rehearse;
 pub mod replug;
 pub mod soak;
@@ -45,6 +47,8 @@ pub enum LabVerb {
     Rehearse(rehearse::RehearseArgs),
     /// A fleet's broker and database under the load of simulated vehicles
     Fleet(fleet::FleetArgs),
+    /// The program of this computer, killed again and again while it records
+    KillRecording(kill_recording::KillRecordingArgs),
     /// Detections and inner loops of the ARM binary under qemu-user, to be exactly those of this computer
     Equal(equal::EqualArgs),
 }
@@ -128,6 +132,7 @@ pub fn run(args: &LabArgs) -> Result<(), LabError> {
             rehearse::run(args).map_err(|error| LabError::Rehearse(Box::new(error)))
         }
         LabVerb::Soak(args) => soak::run(args),
+        LabVerb::KillRecording(args) => kill_recording::run(args),
         LabVerb::Board(args) => board::run(args),
         LabVerb::Fleet(args) => fleet::run(args),
         LabVerb::Equal(args) => equal::run(args),

@@ -191,7 +191,8 @@ struct Browsers {
 
 impl Browsers {
     fn start(port: u16, count: u32) -> Self {
-        let (is_over, pictures, bytes) = <(Arc<AtomicBool>, Arc<AtomicU64>, Arc<AtomicU64>)>::default();
+        let (is_over, pictures, bytes) =
+            <(Arc<AtomicBool>, Arc<AtomicU64>, Arc<AtomicU64>)>::default();
         let watch = |_| {
             let (is_over, pictures, bytes) = (is_over.clone(), pictures.clone(), bytes.clone());
             std::thread::spawn(move || {

@@ -88,7 +88,10 @@ mod tests {
     #[test]
     fn figures_are_those_of_the_settled_part() {
         let line = |number: u64| {
-            let (captured, age) = (number * 50_000_000, if number < 40 { 90_000 } else { number });
+            let (captured, age) = (
+                number * 50_000_000,
+                if number < 40 { 90_000 } else { number },
+            );
             format!(
                 "{{\"captured_monotonic_ns\":{captured},\"source_sequence\":{},\"age_us\":{age}}}\n",
                 number + number / 50

@@ -9,12 +9,14 @@ mod host;
 mod release;
 mod reload;
 mod run;
+mod viewers;
 
 pub use args::{BenchArgs, BenchFormat, Cli, ConfigArgs, ConfigVerb, DoctorArgs, RunArgs, Verb};
 pub use capture::{CaptureArgs, CaptureError};
 pub use release::{InstallArgs, ReleaseArgs, ReleaseError, ReleaseVerb, text as status_text};
 
 use crate::config::ConfigError;
+use crate::live::LiveError;
 use crate::pipeline::{RunError, StartError};
 use crate::sink::LINE_CLEAR;
 use clap::Parser;
@@ -43,6 +45,9 @@ pub enum CliError {
     /// A recording failed.
     #[error(transparent)]
     Capture(#[from] CaptureError),
+    /// The live page cannot be served.
+    #[error(transparent)]
+    Live(#[from] LiveError),
     /// A command about releases failed.
     #[error(transparent)]
     Release(#[from] ReleaseError),

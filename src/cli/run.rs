@@ -1,7 +1,9 @@
 //! `lookout run`.
 
+use super::viewers::{Viewers, Watching};
 use super::{CliError, RunArgs, STATUS_LINE_LIVE};
 use crate::annotate::AnnotateReport;
+use crate::bulletin::Bulletin;
 use crate::capture::{CaptureState, StopFlag};
 use crate::clock;
 use crate::config::{AnnotateSettings, ConfigError, RawSettings, Settings};
@@ -35,6 +37,7 @@ pub(super) fn run(args: &RunArgs) -> Result<(), CliError> {
     let mut in_force = settings.clone();
     let is_terminal_ours = settings.sinks.is_empty();
     let stall_warning = settings.stall_warning;
+    let bulletin = Bulletin::default();
     let mut options = MonitorOptions {
         file: settings.health.clone(),
         started_ns,
@@ -42,15 +45,23 @@ pub(super) fn run(args: &RunArgs) -> Result<(), CliError> {
         age_max: settings.age_max,
         ..MonitorOptions::default()
     };
-    let started = Lookout::builder().config(settings).stop_flag(stop).start();
-    let (receiver, handle) = started.inspect_err(|error| {
-        if let Some(file) = &options.file {
+    let health_file = options.file.clone();
+    let tell_failure = |error: &dyn std::error::Error| {
+        if let Some(file) = &health_file {
             health::write_failed_start(file, started_ns, error);
         }
-    })?;
+    };
+    let mut viewers =
+        Viewers::open(&settings, &bulletin).inspect_err(|error| tell_failure(error))?;
+    options.bulletin = viewers.want_health().then(|| bulletin.clone());
+    let builder = Lookout::builder().config(settings).stop_flag(stop);
+    let started = viewers.plug(builder.bulletin(bulletin)).start();
+    let (receiver, handle) = started.inspect_err(|error| tell_failure(error))?;
     eprintln!("lookout: {} through {}", handle.source(), handle.model_id());
     options.service = Service::from_environment();
     let monitor = monitor(&handle, options)?;
+    let watching = viewers.start(&handle.observer());
+    let watching = watching.inspect_err(|error| tell_failure(error))?;
 
     let mut status = is_terminal_ours.then(StatusLine::on_stderr).flatten();
     STATUS_LINE_LIVE.store(status.is_some(), Ordering::Relaxed);
@@ -76,13 +87,14 @@ pub(super) fn run(args: &RunArgs) -> Result<(), CliError> {
     drop(receiver);
     STATUS_LINE_LIVE.store(false, Ordering::Relaxed);
     drop(status);
-    finish(handle, monitor)
+    finish(handle, monitor, watching)
 }
 
 /// Watches over the run where that is of use: when its health is asked for, and when its load
 /// may be shed.
 fn monitor(handle: &Handle, options: MonitorOptions) -> Result<Option<Monitor>, CliError> {
-    let is_wanted = options.file.is_some() || options.service.is_some();
+    let is_wanted =
+        options.file.is_some() || options.bulletin.is_some() || options.service.is_some();
     if !is_wanted && handle.pace() != Pace::Live {
         return Ok(None);
     }
@@ -203,12 +215,13 @@ impl Vigil {
 }
 
 /// Waits for the end, shows the table and passes the run's error on.
-fn finish(handle: Handle, monitor: Option<Monitor>) -> Result<(), CliError> {
+fn finish(handle: Handle, monitor: Option<Monitor>, watching: Watching) -> Result<(), CliError> {
     let (source, model_id) = (handle.source().to_owned(), handle.model_id().to_owned());
     let summary = handle.join();
     if let Some(monitor) = monitor {
         monitor.finish(&summary.ended);
     }
+    watching.finish();
     eprint!(
         "{}",
         summary_table(&summary_input(source, model_id, &summary))

@@ -44,6 +44,7 @@ pub mod health;
 pub mod int8;
 mod lanes;
 pub mod letterbox;
+pub mod live;
 pub mod mailbox;
 mod mcap;
 pub mod model;

@@ -18,6 +18,7 @@ pub use release::{InstallArgs, ReleaseArgs, ReleaseError, ReleaseVerb, text as s
 pub use replay::{ReplayArgs, ReplayError};
 
 use crate::config::ConfigError;
+use crate::live::LiveError;
 use crate::pipeline::{RunError, StartError};
 use crate::recording::RecordError;
 use crate::sink::LINE_CLEAR;
@@ -53,6 +54,9 @@ pub enum CliError {
     /// A replay failed.
     #[error(transparent)]
     Replay(#[from] ReplayError),
+    /// The live page cannot be served.
+    #[error(transparent)]
+    Live(#[from] LiveError),
     /// A command about releases failed.
     #[error(transparent)]
     Release(#[from] ReleaseError),

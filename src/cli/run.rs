@@ -1,18 +1,19 @@
 //! `lookout run`.
 
-use super::viewers::Viewers;
+use super::viewers::{Viewers, Watching};
 use super::{CliError, RunArgs, STATUS_LINE_LIVE};
 use crate::annotate::AnnotateReport;
 use crate::bulletin::Bulletin;
 use crate::capture::{CaptureState, StopFlag};
 use crate::clock;
 use crate::config::{AnnotateSettings, ConfigError, RawSettings, Settings};
+use crate::detection::DetectionFrame;
 use crate::health::{self, Monitor, MonitorOptions, Service};
 use crate::pipeline::{self, Drops, Handle, Lookout, Sight, Snapshot, StallWatch, Summary};
-use crate::sink::{ClassTally, StatusInput, StatusLine, SummaryInput, summary_table};
+use crate::sink::{ClassTally, SinkUri, StatusInput, StatusLine, SummaryInput, summary_table};
 use crate::source::{Pace, SourceUri};
 use crate::statistics::Stage;
-use crossbeam_channel::RecvTimeoutError;
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,9 +35,8 @@ pub(super) fn run(args: &RunArgs) -> Result<(), CliError> {
     let reload = Arc::new(AtomicBool::new(false));
     caught(signal_hook::flag::register(libc::SIGHUP, reload.clone()))?;
     let settings = settings(args)?;
-    let mut in_force = settings.clone();
+    let in_force = settings.clone();
     let is_terminal_ours = settings.sinks.is_empty();
-    let stall_warning = settings.stall_warning;
     let mut options = MonitorOptions {
         file: settings.health.clone(),
         started_ns,
@@ -46,21 +46,53 @@ pub(super) fn run(args: &RunArgs) -> Result<(), CliError> {
     };
     let bulletin = Bulletin::default();
     let builder = Lookout::builder().bulletin(bulletin.clone());
-    let (viewers, builder) = Viewers::start(&settings, &bulletin, builder)?;
-    options.recorder = viewers.recorder();
-    let started = builder.config(settings).stop_flag(stop).start();
-    let (receiver, handle) = started.inspect_err(|error| {
-        if let Some(file) = &options.file {
+    let health_file = options.file.clone();
+    let tell_failure = |error: &dyn std::error::Error| {
+        if let Some(file) = &health_file {
             health::write_failed_start(file, started_ns, error);
         }
-    })?;
+    };
+    let (viewers, builder) =
+        Viewers::open(&settings, &bulletin, builder).inspect_err(|error| tell_failure(error))?;
+    options.recorder = viewers.recorder();
+    let is_health_wanted = viewers.want_health() || settings.sinks.iter().any(SinkUri::is_bus);
+    options.bulletin = is_health_wanted.then_some(bulletin);
+    let started = builder.config(settings).stop_flag(stop).start();
+    let (receiver, handle) = started.inspect_err(|error| tell_failure(error))?;
     eprintln!("lookout: {} through {}", handle.source(), handle.model_id());
     options.service = Service::from_environment();
     let monitor = monitor(&handle, options)?;
+    let watching = viewers.start(&handle.observer());
+    let watching = watching.inspect_err(|error| tell_failure(error))?;
 
+    let reread = || reread(args);
+    let mut reloading = Reloading {
+        is_asked: reload,
+        in_force,
+        read: &reread,
+    };
+    look_after(&handle, &receiver, is_terminal_ours, &mut reloading);
+    drop(receiver);
+    finish(handle, monitor, watching)
+}
+
+/// SIGHUP, and what it leads to.
+struct Reloading<'a> {
+    is_asked: Arc<AtomicBool>,
+    in_force: Settings,
+    read: &'a dyn Fn() -> Result<Settings, ConfigError>,
+}
+
+/// Keeps people informed until the run ends.
+fn look_after(
+    handle: &Handle,
+    receiver: &Receiver<DetectionFrame>,
+    is_terminal_ours: bool,
+    reloading: &mut Reloading<'_>,
+) {
     let mut status = is_terminal_ours.then(StatusLine::on_stderr).flatten();
     STATUS_LINE_LIVE.store(status.is_some(), Ordering::Relaxed);
-    let mut sight = Vigil::new(stall_warning, handle.pace());
+    let mut sight = Vigil::new(reloading.in_force.stall_warning, handle.pace());
     let mut looked_at = Instant::now();
     while !matches!(
         receiver.recv_timeout(LOOK_PERIOD),
@@ -70,8 +102,8 @@ pub(super) fn run(args: &RunArgs) -> Result<(), CliError> {
             continue;
         }
         looked_at = Instant::now();
-        if reload.swap(false, Ordering::Relaxed) {
-            super::reload::reload(&handle, &mut in_force, reread(args));
+        if reloading.is_asked.swap(false, Ordering::Relaxed) {
+            super::reload::reload(handle, &mut reloading.in_force, (reloading.read)());
         }
         let snapshot = handle.snapshot();
         sight.look(&snapshot, looked_at);
@@ -79,16 +111,14 @@ pub(super) fn run(args: &RunArgs) -> Result<(), CliError> {
             status.update(&status_input(&snapshot));
         }
     }
-    drop(receiver);
     STATUS_LINE_LIVE.store(false, Ordering::Relaxed);
-    drop(status);
-    finish(handle, monitor, viewers)
 }
 
 /// Watches over the run where that is of use: when its health is asked for, and when its load
 /// may be shed.
 fn monitor(handle: &Handle, options: MonitorOptions) -> Result<Option<Monitor>, CliError> {
-    let is_wanted = options.file.is_some() || options.service.is_some();
+    let is_wanted =
+        options.file.is_some() || options.bulletin.is_some() || options.service.is_some();
     if !is_wanted && handle.pace() != Pace::Live {
         return Ok(None);
     }
@@ -209,12 +239,13 @@ impl Vigil {
 }
 
 /// Waits for the end, shows the table and passes the run's error on.
-fn finish(handle: Handle, monitor: Option<Monitor>, viewers: Viewers) -> Result<(), CliError> {
+fn finish(handle: Handle, monitor: Option<Monitor>, watching: Watching) -> Result<(), CliError> {
     let (source, model_id) = (handle.source().to_owned(), handle.model_id().to_owned());
     let summary = handle.join();
     if let Some(monitor) = monitor {
         monitor.finish(&summary.ended);
     }
+    watching.finish();
     eprint!(
         "{}",
         summary_table(&summary_input(source, model_id, &summary))

@@ -1,36 +1,57 @@
-//! Who looks at frames besides the detector: the recording.
+//! Who looks at a run besides sinks: the recording and the live page.
 
 use super::CliError;
 use crate::bulletin::Bulletin;
 use crate::config::Settings;
-use crate::pipeline::Builder;
-use crate::recording::{Recorder, RecorderMeter, RecorderReport};
+use crate::live::{LiveOptions, LivePage, LiveServer, Plugs, Preserve};
+use crate::pipeline::{Builder, Observer};
+use crate::recording::{Recorder, RecorderHandle, RecorderMeter, RecorderReport};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// Those of a run.
+/// What is ready to look at a run that has not started.
 pub(super) struct Viewers {
     recorder: Option<Recorder>,
+    page: Option<LivePage>,
+}
+
+/// What looks at a run.
+pub(super) struct Watching {
+    recorder: Option<Recorder>,
+    server: Option<LiveServer>,
 }
 
 impl Viewers {
-    /// Starts those that the settings ask for, and has the run pass frames to them.
-    pub(super) fn start(
+    /// Takes all that can be taken before the start, so that what is wrong is told now, and has
+    /// the run pass on to them what it sees.
+    pub(super) fn open(
         settings: &Settings,
         bulletin: &Bulletin,
         mut builder: Builder,
     ) -> Result<(Self, Builder), CliError> {
         let mut recorder = None;
-        let mut preserve_flag = Arc::new(AtomicBool::new(false));
         if let Some(record) = &settings.record {
             let (started, tap) = Recorder::start(record, bulletin.clone())?;
             builder = builder.tap(tap);
-            preserve_flag = started.handle().preserve_flag();
             recorder = Some(started);
         }
-        // Caught in any case: by default this signal ends a program.
-        super::run::caught(signal_hook::flag::register(libc::SIGUSR1, preserve_flag))?;
-        Ok((Self { recorder }, builder))
+        catch_preserve(recorder.as_ref())?;
+        let mut page = None;
+        if let Some(live) = settings.live.clone() {
+            let (opened, Plugs { tap, sink }) = LivePage::open(LiveOptions {
+                settings: live,
+                bulletin: bulletin.clone(),
+                preserve: recorder.as_ref().map(|recorder| hook(recorder.handle())),
+            })?;
+            builder = builder.tap(tap).attendant(sink);
+            page = Some(opened);
+        }
+        Ok((Self { recorder, page }, builder))
+    }
+
+    /// Whether they want to know how the program is.
+    pub(super) fn want_health(&self) -> bool {
+        self.recorder.is_some() || self.page.is_some()
     }
 
     /// What the recording does.
@@ -38,8 +59,43 @@ impl Viewers {
         self.recorder.as_ref().map(Recorder::meter)
     }
 
-    /// Ends them, once the run is over.
+    /// Begins to look at the run that has started.
+    pub(super) fn start(self, observer: &Observer) -> Result<Watching, CliError> {
+        let start = |page: LivePage| page.start(observer.clone());
+        let server = self.page.map(start).transpose()?;
+        if let Some(server) = &server {
+            eprintln!("lookout: live page at http://{}/", server.address());
+        }
+        Ok(Watching {
+            recorder: self.recorder,
+            server,
+        })
+    }
+}
+
+/// Catches SIGUSR1 in any case: by default this signal ends a program.
+fn catch_preserve(recorder: Option<&Recorder>) -> Result<(), CliError> {
+    let flag = match recorder {
+        Some(recorder) => recorder.handle().preserve_flag(),
+        None => Arc::new(AtomicBool::new(false)),
+    };
+    super::run::caught(signal_hook::flag::register(libc::SIGUSR1, flag))
+}
+
+/// What the page calls to keep the recording.
+fn hook(handle: RecorderHandle) -> Preserve {
+    Arc::new(move || {
+        let asked = handle.preserve("asked for on the live page");
+        asked.map_err(|error| error.to_string())
+    })
+}
+
+impl Watching {
+    /// Tells them that the run is over.
     pub(super) fn finish(self) {
+        if let Some(server) = self.server {
+            server.finish();
+        }
         if let Some(recorder) = self.recorder {
             eprintln!("{}", summary(&recorder.finish()));
         }

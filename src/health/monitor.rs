@@ -8,6 +8,7 @@ use super::report::{HealthFile, Identity};
 use super::service::Service;
 use super::shedding::{Shedder, SheddingPolicy};
 use super::state::HealthState;
+use crate::bulletin::Bulletin;
 use crate::clock::monotonic_ns;
 use crate::pipeline::{Ended, Observer, Vitals};
 use crate::recording::RecorderMeter;
@@ -38,6 +39,8 @@ const STALE_NS: u64 = 2_000_000_000;
 pub struct MonitorOptions {
     /// The health file; `None`: none is written.
     pub file: Option<PathBuf>,
+    /// Where the same is posted for sinks and pages, whenever the file is or would be written.
+    pub bulletin: Option<Bulletin>,
     /// When the program started, on CLOCK_MONOTONIC.
     pub started_ns: u64,
     /// From this temperature of a processor on work is left out, in degrees Celsius.
@@ -56,6 +59,7 @@ impl Default for MonitorOptions {
     fn default() -> Self {
         Self {
             file: None,
+            bulletin: None,
             started_ns: monotonic_ns(),
             celsius_shed: 85.0,
             age_max: None,
@@ -153,6 +157,7 @@ struct Watch {
     observer: Observer,
     identity: Identity,
     file: Option<HealthFile>,
+    bulletin: Option<Bulletin>,
     service: Option<Service>,
     recorder: Option<RecorderMeter>,
     judge: Judge,
@@ -176,6 +181,7 @@ impl Watch {
         Self {
             identity: Identity::read(options.started_ns),
             file: options.file.as_deref().map(HealthFile::new),
+            bulletin: options.bulletin,
             service: options.service,
             recorder: options.recorder,
             judge: Judge::new(observer.pace(), options.celsius_shed),
@@ -248,15 +254,23 @@ impl Watch {
     }
 
     fn write(&mut self, vitals: &Vitals, verdict: &Verdict) {
-        let Some(file) = &mut self.file else {
+        if self.file.is_none() && self.bulletin.is_none() {
             return;
-        };
+        }
         let mut report = self.identity.report(verdict);
         let cause = self.shedder.cause();
         fill(&mut report, vitals, &self.heat, cause);
         report.recording = self.recorder.as_ref().map(RecorderMeter::report);
         report.model_id = self.observer.model_id(vitals.load).to_owned();
-        file.write(&mut report);
+        if let Some(file) = &mut self.file {
+            file.write(&mut report);
+        }
+        if let Some(bulletin) = &self.bulletin {
+            match serde_json::to_string(&report) {
+                Ok(text) => bulletin.post(&text),
+                Err(error) => log::error!("the health is not posted: {error}"),
+            }
+        }
     }
 
     fn tell_service(&mut self, vitals: &Vitals, verdict: &Verdict, now_ns: u64, is_news: bool) {

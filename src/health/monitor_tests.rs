@@ -83,6 +83,7 @@ struct Watched {
     is_out: Arc<AtomicBool>,
     handle: Handle,
     monitor: Monitor,
+    bulletin: Bulletin,
 }
 
 impl Watched {
@@ -114,8 +115,10 @@ impl Watched {
             .detector(Box::new(Blank { fails }))
             .start()
             .unwrap();
+        let bulletin = Bulletin::default();
         let options = MonitorOptions {
             file: Some(folder.path().join("health.json")),
+            bulletin: Some(bulletin.clone()),
             sysfs: folder.path().into(),
             ..MonitorOptions::default()
         };
@@ -125,6 +128,7 @@ impl Watched {
             is_out,
             handle,
             monitor,
+            bulletin,
         }
     }
 
@@ -145,6 +149,10 @@ impl Watched {
     fn finish(self) -> HealthReport {
         let summary = self.handle.join();
         self.monitor.finish(&summary.ended);
+        let mut posted = String::new();
+        assert!(self.bulletin.newer(0, &mut posted).is_some());
+        let file = std::fs::read_to_string(self.folder.path().join("health.json")).unwrap();
+        assert_eq!(posted, file.trim_end(), "the same is posted and written");
         HealthReport::read(&self.folder.path().join("health.json")).unwrap()
     }
 }

@@ -7,7 +7,9 @@ use super::inference::{Inference, InferenceParts};
 use super::models::Models;
 use super::observer::Observer;
 use super::outlet::Outlet;
-use super::parts::{Source, annotator, feed, load, load_lite, spawn_capture, spawn_inference};
+use super::parts::{
+    Source, Standing, annotator, feed, load, load_lite, spawn_capture, spawn_inference,
+};
 use super::shared::Shared;
 use crate::bulletin::Bulletin;
 use crate::capture::{Opener, SourceMode, StopFlag, Supervisor};
@@ -66,6 +68,7 @@ pub struct Builder {
     detector: Option<Box<dyn Detect>>,
     lite_detector: Option<Box<dyn Detect>>,
     sinks: Vec<Box<dyn Sink>>,
+    attendants: Vec<Box<dyn Sink>>,
     taps: Vec<Tap>,
     bulletin: Bulletin,
 }
@@ -144,6 +147,13 @@ impl Builder {
     /// As [`Self::sink`], with a sink of your own.
     pub fn sink_with(mut self, sink: Box<dyn Sink>) -> Self {
         self.sinks.push(sink);
+        self
+    }
+
+    /// As [`Self::sink_with`], with a sink that the run does not depend on: the run ends when
+    /// the last other sink has lost its reader, and goes on when this one dies.
+    pub fn attendant(mut self, sink: Box<dyn Sink>) -> Self {
+        self.attendants.push(sink);
         self
     }
 
@@ -238,10 +248,13 @@ impl Builder {
         let mut outlets = vec![outlet];
         let mut threads = Vec::new();
         let open_sinks = Arc::new(AtomicUsize::new(sinks.len()));
-        for sink in sinks {
-            let queue_frames = self.settings.queue_frames;
+        let attendants = self.attendants.into_iter();
+        let attendants = attendants.map(|sink| (sink, Standing::Attendant));
+        let sinks = sinks.into_iter();
+        let sinks = sinks.map(|sink| (sink, Standing::Counted(Arc::clone(&open_sinks))));
+        for (sink, standing) in sinks.chain(attendants) {
             let (outlet, thread, gauge) =
-                feed(sink, queue_frames, &shared, Arc::clone(&open_sinks))?;
+                feed(sink, self.settings.queue_frames, &shared, standing)?;
             outlets.push(outlet);
             threads.push(thread);
             observer.sinks.push(gauge);

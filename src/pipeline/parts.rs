@@ -4,7 +4,7 @@ use super::detect::Detect;
 use super::error::{RunError, StartError};
 use super::inference::Inference;
 use super::observer::SinkGauge;
-use super::outlet::Outlet;
+use super::outlet::{Outlet, OutletGauge};
 use super::shared::{Ended, Shared};
 use super::{capture, defaults};
 use crate::annotate::{AnnotateError, AnnotateOptions, AnnotateWriter};
@@ -106,36 +106,58 @@ pub(super) fn annotator(settings: &AnnotateSettings) -> Result<AnnotateWriter, A
     AnnotateWriter::start(&settings.directory, options)
 }
 
-/// Starts the thread of a sink. The run ends when the last sink has lost its reader, and with
-/// an error when the thread dies.
+/// What a sink is to the run.
+pub(super) enum Standing {
+    /// The run ends when the last of these has lost its reader, and with an error when the
+    /// thread of one dies. The number of those that still have one.
+    Counted(Arc<AtomicUsize>),
+    /// The run goes on whatever becomes of it.
+    Attendant,
+}
+
+/// Starts the thread of a sink.
 pub(super) fn feed(
     sink: Box<dyn Sink>,
     queue_frames: usize,
     shared: &Arc<Shared>,
-    open_sinks: Arc<AtomicUsize>,
+    standing: Standing,
 ) -> Result<(Outlet, SinkThread, SinkGauge), SinkError> {
     let (outlet, receiver) = Outlet::new(queue_frames, shared.pace);
     let channel = outlet.gauge();
-    let guard = PanicGuard(Arc::clone(shared));
-    let closing = Arc::clone(&channel);
+    let guard = PanicGuard {
+        shared: Arc::clone(shared),
+        channel: Arc::clone(&channel),
+        is_counted: matches!(standing, Standing::Counted(_)),
+    };
     let thread = sink::spawn(sink, receiver, move || {
-        closing.close();
-        if open_sinks.fetch_sub(1, Ordering::AcqRel) == 1 {
-            guard.0.end(Ended::NobodyListens);
+        guard.channel.close();
+        if let Standing::Counted(open_sinks) = &standing
+            && open_sinks.fetch_sub(1, Ordering::AcqRel) == 1
+        {
+            guard.shared.end(Ended::NobodyListens);
         }
     })?;
     let meter = thread.meter();
     Ok((outlet, thread, SinkGauge { meter, channel }))
 }
 
-/// Travels with a thread; when that unwinds, it ends the run with an error.
-struct PanicGuard(Arc<Shared>);
+/// Travels with a sink's thread; when that unwinds, it ends the run with an error, or the
+/// feeding of an attendant.
+struct PanicGuard {
+    shared: Arc<Shared>,
+    channel: Arc<OutletGauge>,
+    is_counted: bool,
+}
 
 impl Drop for PanicGuard {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        if !std::thread::panicking() {
+            return;
+        }
+        self.channel.close();
+        if self.is_counted {
             let message = "its message is above".into();
-            self.0.end(Ended::Failed(RunError::Panicked {
+            self.shared.end(Ended::Failed(RunError::Panicked {
                 thread: "sink",
                 message,
             }));

@@ -400,6 +400,35 @@ fn the_run_goes_on_until_the_last_sink_has_lost_its_reader() {
 }
 
 #[test]
+fn an_attendant_neither_ends_a_run_nor_keeps_it_going() {
+    let (early, _) = probe(3, None);
+    let (attendant, attended) = probe(1000, None);
+    let steps = [Step::Good; 100_000];
+    let start = builder(&steps, Pace::EveryFrame, Fake::new())
+        .sink_with(early)
+        .attendant(attendant);
+    let (_, summary) = run(start);
+    assert!(
+        matches!(summary.ended, Ended::NobodyListens),
+        "{:?}",
+        summary.ended
+    );
+    assert!(attended.iter().count() >= 3);
+    for panic_at in [None, Some(2)] {
+        let (attendant, _) = probe(2, panic_at);
+        let steps = [Step::Good; 500];
+        let start = builder(&steps, Pace::EveryFrame, Fake::new()).attendant(attendant);
+        let (seen, summary) = run(start);
+        assert_eq!(seen.len(), 500);
+        assert!(
+            matches!(summary.ended, Ended::SourceEnd),
+            "{:?}",
+            summary.ended
+        );
+    }
+}
+
+#[test]
 fn a_panic_of_a_sink_ends_the_run_with_an_error() {
     let (buggy, _seen) = probe(u64::MAX, Some(5));
     let start = builder(&[Step::Good; 100_000], Pace::EveryFrame, Fake::new()).sink_with(buggy);

@@ -44,6 +44,13 @@ const PATH_BYTES_MAX: usize = 4095;
 /// Characters of a refused URI that its message repeats.
 const ECHO_CHARS_MAX: usize = 80;
 
+impl SinkUri {
+    /// Whether it is a bus, which passes on the health of the program, too.
+    pub(crate) fn is_bus(&self) -> bool {
+        matches!(self, Self::Mqtt(_) | Self::Zenoh(_))
+    }
+}
+
 impl FromStr for SinkUri {
     type Err = SinkUriError;
 

@@ -27,3 +27,4 @@ pub(crate) use outline::{
     JPEG_BYTES_MAX, JPEG_PIXELS_MAX, JpegOutline, JpegScanner, Progress, outline,
 };
 pub(crate) use plain::PlainDecoder;
+pub(crate) use standard::STANDARD_HUFFMAN_TABLES;

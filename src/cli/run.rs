@@ -245,12 +245,14 @@ fn finish(handle: Handle, monitor: Option<Monitor>, watching: Watching) -> Resul
     if let Some(monitor) = monitor {
         monitor.finish(&summary.ended);
     }
-    watching.finish();
+    let recorded = watching.finish();
     eprint!(
         "{}",
         summary_table(&summary_input(source, model_id, &summary))
     );
-    viewers.finish();
+    if let Some(recorded) = recorded {
+        eprintln!("{recorded}");
+    }
     if let Some(hint) = summary.annotated.as_ref().and_then(annotated_hint) {
         eprintln!("{hint}");
     }

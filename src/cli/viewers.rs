@@ -91,14 +91,12 @@ fn hook(handle: RecorderHandle) -> Preserve {
 }
 
 impl Watching {
-    /// Tells them that the run is over.
-    pub(super) fn finish(self) {
+    /// Tells them that the run is over. Gives a sentence about the recording, if there was one.
+    pub(super) fn finish(self) -> Option<String> {
         if let Some(server) = self.server {
             server.finish();
         }
-        if let Some(recorder) = self.recorder {
-            eprintln!("{}", summary(&recorder.finish()));
-        }
+        self.recorder.map(|recorder| summary(&recorder.finish()))
     }
 }
 

@@ -20,8 +20,9 @@ use crate::footage::{Footage, FootageReceiver};
 use crate::mcap::Chunk;
 use crate::sink;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use std::sync::Arc;
+use std::fs::File;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 /// How often the thread looks around while no frame comes.
@@ -80,6 +81,8 @@ pub(super) struct Worker {
     ring: Option<Ring>,
     segment: Option<Segment>,
     busy: Busy,
+    /// The lock of the folder, which a recovery may hold longer than the ring.
+    held: Weak<File>,
     /// When the disk is tried again, and how long the pause before that is.
     retry_at: Instant,
     pause: Duration,
@@ -115,6 +118,7 @@ impl Worker {
             ring: None,
             segment: None,
             busy: Busy::default(),
+            held: Weak::new(),
             retry_at: Instant::now(),
             pause: PAUSE_MIN,
             failing_since: None,
@@ -150,6 +154,13 @@ impl Worker {
             return;
         }
         let (time_ns, sequence) = (seen.captured_unix_ns, seen.sequence as u32);
+        // Before the picture, so that who replays it knows its exact time by then.
+        self.chunk.message(DETECTIONS, sequence, time_ns, |out| {
+            // The only error there can be leaves the line out.
+            if sink::write_line(seen, out).is_ok() {
+                out.pop();
+            }
+        });
         match self.pictures.jpeg(&footage.frame) {
             Ok(jpeg) => {
                 let put = |out: &mut Vec<u8>| put_image(time_ns, jpeg, out);
@@ -165,12 +176,6 @@ impl Worker {
         }
         self.chunk.message(ANNOTATIONS, sequence, time_ns, |out| {
             put_annotations(seen, out);
-        });
-        self.chunk.message(DETECTIONS, sequence, time_ns, |out| {
-            // The only error there can be leaves the line out.
-            if sink::write_line(seen, out).is_ok() {
-                out.pop();
-            }
         });
         let at_ns = seen.captured_monotonic_ns;
         self.chunk_span_ns = Some(match self.chunk_span_ns {
@@ -247,7 +252,7 @@ impl Worker {
     /// Takes possession of the folder, and has what was left open closed.
     fn connect(&mut self) {
         let counters = Arc::clone(&self.counters);
-        match counters.at_disk(|| Ring::open(&self.settings, &self.busy)) {
+        match counters.at_disk(|| Ring::open(&self.settings, &self.busy, &self.held)) {
             Ok(ring) => {
                 let names = ring.unfinished();
                 let recovery = Recovery {
@@ -262,6 +267,7 @@ impl Worker {
                 if let Some(Err(error)) = is_needed.then(|| recovery.spawn()) {
                     log::warn!("segments that were left open stay so: no thread: {error}");
                 }
+                self.held = Arc::downgrade(&ring.lock());
                 self.ring = Some(ring);
                 self.count_files();
             }

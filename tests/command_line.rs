@@ -28,6 +28,7 @@ fn help_is_complete() {
         "bench",
         "doctor",
         "capture",
+        "replay",
         "--source",
         "--model",
         "--config",
@@ -41,6 +42,7 @@ fn help_is_complete() {
         "video:",
         "images:",
         "mjpeg:",
+        "mcap:",
         "drive:",
         "jsonl:-",
         "unix:",
@@ -53,7 +55,7 @@ fn help_is_complete() {
 
 #[test]
 fn every_command_has_help() {
-    for verb in ["run", "bench", "doctor", "config", "capture"] {
+    for verb in ["run", "bench", "doctor", "config", "capture", "replay"] {
         let output = lookout(&[verb, "--help"]);
         assert_eq!(output.status.code(), Some(0), "{verb}");
         assert!(!output.stdout.is_empty());

@@ -354,6 +354,26 @@ fn a_source_that_waits_may_wait_and_its_end_is_not_blind() {
 }
 
 #[test]
+fn a_recording_in_trouble_degrades_and_does_not_hide_blindness() {
+    let trouble = || Reason::Recording("the disk is full".into());
+    for (state, after, reasons) in [
+        (Ok, Degraded, 1),
+        (Degraded, Degraded, 2),
+        (Blind, Blind, 1),
+        (Starting, Starting, 1),
+    ] {
+        let mut verdict = Verdict::because(state, Reason::Throttled);
+        if state == Ok {
+            verdict.reasons.clear();
+        }
+        verdict.degrade(trouble());
+        assert_eq!((verdict.state, verdict.reasons.len()), (after, reasons));
+    }
+    let text = trouble().to_string();
+    assert_eq!(text, "recording: the disk is full");
+}
+
+#[test]
 fn every_reason_is_a_sentence() {
     let silence = Some(Duration::from_secs(2));
     let mut reasons = vec![

@@ -91,8 +91,8 @@ pub struct HealthReport {
     pub file_descriptors: Option<u64>,
     /// Threads.
     pub threads: Option<u64>,
-    /// What the recording does; left out where there is none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// What the recording does; `None` where there is none.
+    #[serde(default)]
     pub recording: Option<RecorderReport>,
     /// When the program started.
     pub started_monotonic_ns: u64,

@@ -11,8 +11,9 @@ use crate::release::free_bytes;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::UNIX_EPOCH;
 
 /// Segments that are being put into order, which nobody else may touch.
@@ -66,15 +67,20 @@ pub(super) struct Ring {
 
 impl Ring {
     /// Takes possession of the folder, which is made where it is missing.
-    pub(super) fn open(settings: &RecordSettings, busy: &Busy) -> Result<Self, Trouble> {
+    /// `held` is the lock of an earlier possession, which work under way may still hold.
+    pub(super) fn open(
+        settings: &RecordSettings,
+        busy: &Busy,
+        held: &Weak<File>,
+    ) -> Result<Self, Trouble> {
         let directory = &settings.directory;
         let (ring, kept) = (directory.join("ring"), directory.join("kept"));
         for folder in [&ring, &kept] {
             fs::create_dir_all(folder).map_err(Trouble::disk(folder))?;
         }
-        let lock = lock(directory)?;
+        let lock = lock(directory, held)?;
         let mut opened = Self {
-            lock: Arc::new(lock),
+            lock,
             busy: busy.clone(),
             bytes_max: settings.bytes_max,
             kept_bytes_max: settings.kept_bytes_max,
@@ -268,16 +274,20 @@ impl Ring {
     }
 }
 
-fn lock(directory: &Path) -> Result<File, Trouble> {
+fn lock(directory: &Path, held: &Weak<File>) -> Result<Arc<File>, Trouble> {
     let path = directory.join(".lookout.lock");
     let file = File::create(&path).map_err(Trouble::disk(&path))?;
+    let key = |file: &File| file.metadata().ok().map(|meta| (meta.dev(), meta.ino()));
+    if let Some(held) = held.upgrade().filter(|held| key(held) == key(&file)) {
+        return Ok(held);
+    }
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Arc::new(file)),
         Err(TryLockError::WouldBlock) => Err(Trouble::Locked(directory.to_owned())),
         // Some file systems know no locks; two recorders would at worst close each other's files.
         Err(TryLockError::Error(error)) => {
             log::debug!("{}: cannot be locked: {error}", path.display());
-            Ok(file)
+            Ok(Arc::new(file))
         }
     }
 }

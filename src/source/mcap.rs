@@ -1,11 +1,16 @@
 //! Recordings.
+//!
+//! The time of what is seen is that of the wall clock at first, and goes on by the monotonic clock
+//! where the detections beside a picture tell it: so objects move exactly as they did for the
+//! camera, whatever the wall clock does in between.
 
 use super::pacing::Pacer;
 use super::{FrameSource, Next, Pace, SourceError};
 use crate::frame::{Frame, PixelFormat};
 use crate::mcap::{MessageReader, ReadError};
 use crate::pixels::jpeg;
-use crate::recording::{IMAGE_SCHEMA, image_of};
+use crate::recording::{DETECTIONS_TOPIC, IMAGE_SCHEMA, image_of};
+use serde::Deserialize;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::BufReader;
@@ -25,6 +30,11 @@ pub struct McapSource {
     reader: Option<(PathBuf, MessageReader<BufReader<File>>)>,
     /// The row of pictures that is given out: the first one there is.
     topic: Option<String>,
+    /// Time of the newest detections, and the same on the monotonic clock.
+    told: Option<Moment>,
+    /// That of the last picture.
+    last: Option<Moment>,
+    scene_ns: u64,
     sequence: u64,
     pacer: Pacer,
 }
@@ -52,6 +62,9 @@ impl McapSource {
             files: files.into(),
             reader: None,
             topic: None,
+            told: None,
+            last: None,
+            scene_ns: 0,
             sequence: 0,
             pacer: Pacer::new(pace),
         })
@@ -82,6 +95,10 @@ impl McapSource {
                 }
                 Err(error) => return Err(trouble(path, &error)),
             };
+            if message.channel.topic == DETECTIONS_TOPIC {
+                self.told = Moment::of_line(message.time_ns, message.data);
+                continue;
+            }
             if message.channel.schema != IMAGE_SCHEMA || message.channel.encoding != "protobuf" {
                 continue;
             }
@@ -104,11 +121,64 @@ impl McapSource {
     }
 }
 
+/// A moment on the wall clock, and on the monotonic clock where that is known.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    unix_ns: u64,
+    monotonic_ns: Option<u64>,
+}
+
+/// From one picture to the next no more than this passes on the monotonic clock; where it does,
+/// the recordings are of different boots.
+const PASSED_NS_MAX: u64 = 60_000_000_000;
+
+impl Moment {
+    /// That of a line of detections.
+    fn of_line(unix_ns: u64, line: &[u8]) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Line {
+            captured_monotonic_ns: u64,
+        }
+        let line: Line = serde_json::from_slice(line).ok()?;
+        Some(Self {
+            unix_ns,
+            monotonic_ns: Some(line.captured_monotonic_ns),
+        })
+    }
+
+    /// From an earlier one to this.
+    fn since(&self, earlier: &Self) -> u64 {
+        let monotonic_ns = self
+            .monotonic_ns
+            .zip(earlier.monotonic_ns)
+            .and_then(|(now, then)| now.checked_sub(then));
+        monotonic_ns
+            .filter(|ns| *ns <= PASSED_NS_MAX)
+            .unwrap_or(self.unix_ns.saturating_sub(earlier.unix_ns))
+    }
+}
+
+impl McapSource {
+    /// Brings the time of what is seen forward to the picture of this time.
+    fn pass_time(&mut self, unix_ns: u64) {
+        let told = self.told.filter(|told| told.unix_ns == unix_ns);
+        let now = told.unwrap_or(Moment {
+            unix_ns,
+            monotonic_ns: None,
+        });
+        self.scene_ns = match self.last.replace(now) {
+            None => unix_ns,
+            Some(last) => self.scene_ns.saturating_add(now.since(&last)),
+        };
+    }
+}
+
 impl FrameSource for McapSource {
     fn next_frame(&mut self, frame: &mut Frame) -> Result<Next, SourceError> {
         match self.read(frame)? {
             Some(time_ns) => {
-                frame.stamp = self.pacer.stamp(self.sequence - 1, time_ns);
+                self.pass_time(time_ns);
+                frame.stamp = self.pacer.stamp(self.sequence - 1, self.scene_ns);
                 Ok(Next::Frame)
             }
             None if self.sequence == 0 => Err(SourceError::File {

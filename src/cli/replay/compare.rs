@@ -221,7 +221,6 @@ mod tests {
         let record = Record {
             index: 0,
             time_ns: 1_500_000_000,
-            sequence: 0,
             objects: None,
         };
         comparison.frame(&record, &before, &objects_of(&now));

@@ -53,8 +53,6 @@ pub(super) struct Record {
     pub(super) index: u64,
     /// When it was taken, in nanoseconds since 1970 UTC.
     pub(super) time_ns: u64,
-    /// The number under which it was published.
-    pub(super) sequence: u32,
     /// What was seen in it; `None`: nothing was recorded about it.
     pub(super) objects: Option<Vec<Object>>,
 }
@@ -64,8 +62,8 @@ pub(super) struct Recorded {
     files: VecDeque<PathBuf>,
     reader: Option<(PathBuf, MessageReader<BufReader<File>>)>,
     next: u64,
-    /// The picture whose detections may still come.
-    pending: Option<Record>,
+    /// Number, time and objects of the newest detections; their picture comes behind them.
+    newest: Option<(u32, u64, Vec<Object>)>,
 }
 
 impl Recorded {
@@ -74,7 +72,7 @@ impl Recorded {
             files: files.to_vec().into(),
             reader: None,
             next: 0,
-            pending: None,
+            newest: None,
         }
     }
 
@@ -92,7 +90,7 @@ impl Recorded {
         loop {
             let Some((path, reader)) = &mut self.reader else {
                 let Some(path) = self.files.pop_front() else {
-                    return Ok(self.pending.take());
+                    return Ok(None);
                 };
                 let failed = |reason: String| failed(&path, reason);
                 let file = File::open(&path).map_err(|error| failed(error.to_string()))?;
@@ -111,22 +109,18 @@ impl Recorded {
                 Err(ReadError::Damaged) => continue,
                 Err(error) => return Err(failed(path, error.to_string())),
             };
-            if message.channel.schema == IMAGE_SCHEMA {
-                let record = Record {
-                    index: self.next,
-                    time_ns: message.time_ns,
-                    sequence: message.sequence,
-                    objects: None,
-                };
+            let (sequence, time_ns) = (message.sequence, message.time_ns);
+            if message.channel.topic == DETECTIONS_TOPIC {
+                self.newest = parse(message.data).map(|objects| (sequence, time_ns, objects));
+            } else if message.channel.schema == IMAGE_SCHEMA {
+                let newest = self.newest.take();
+                let its = newest.filter(|it| (it.0, it.1) == (sequence, time_ns));
                 self.next += 1;
-                if let Some(whole) = self.pending.replace(record) {
-                    return Ok(Some(whole));
-                }
-            } else if message.channel.topic == DETECTIONS_TOPIC
-                && let Some(pending) = &mut self.pending
-                && (pending.time_ns, pending.sequence) == (message.time_ns, message.sequence)
-            {
-                pending.objects = parse(message.data);
+                return Ok(Some(Record {
+                    index: self.next - 1,
+                    time_ns,
+                    objects: its.map(|it| it.2),
+                }));
             }
         }
     }

@@ -9,14 +9,20 @@ same messages; every message is decoded by the schema that the file holds.
 import json
 import sys
 
+from mcap.decoder import DecoderFactory as AnyDecoderFactory
 from mcap.reader import NonSeekingReader, SeekingReader
 from mcap_protobuf.decoder import DecoderFactory
+
+
+class JsonDecoderFactory(AnyDecoderFactory):
+    def decoder_for(self, message_encoding, schema):
+        return json.loads if message_encoding == "json" else None
 
 
 def looked_at(topic, schema, message, decoded):
     """What matters of a message; raises where it is not what its schema says."""
     if schema.encoding == "jsonschema":
-        return json.loads(message.data)
+        return decoded
     stamp = decoded.timestamp
     if stamp.seconds * 1_000_000_000 + stamp.nanos != message.log_time:
         raise ValueError(f"{topic} at {message.log_time}: another timestamp inside")
@@ -35,7 +41,7 @@ def looked_at(topic, schema, message, decoded):
 
 def look(path):
     with open(path, "rb") as file:
-        reader = SeekingReader(file, validate_crcs=True, decoder_factories=[DecoderFactory()])
+        reader = SeekingReader(file, validate_crcs=True)
         summary = reader.get_summary()
         if summary is None or summary.statistics is None:
             raise ValueError("there is no summary")
@@ -44,7 +50,8 @@ def look(path):
         for _, channel, message in reader.iter_messages(log_time_order=False):
             raw.append((channel.topic, message.sequence, message.log_time, message.data))
         file.seek(0)
-        reader = SeekingReader(file, validate_crcs=True, decoder_factories=[DecoderFactory()])
+        factories = [DecoderFactory(), JsonDecoderFactory()]
+        reader = SeekingReader(file, validate_crcs=True, decoder_factories=factories)
         for schema, channel, message, decoded in reader.iter_decoded_messages(
             log_time_order=False
         ):

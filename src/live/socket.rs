@@ -86,7 +86,6 @@ impl Client {
         let hub = Arc::clone(&self.hub);
         let mut shots = hub.shots.subscribe();
         let mut status = hub.status.subscribe();
-        status.mark_changed();
         if self
             .send(Message::Text(status::hello(&hub)))
             .await

@@ -116,7 +116,7 @@ mod tests {
         for wrong in [
             "",
             "\n0123456789abcdef",
-            "short",
+            "tiny-secret",
             "0123456789 abcdef",
             "0123456789abcde\u{e9}",
             &"x".repeat(5000),

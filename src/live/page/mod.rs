@@ -110,8 +110,8 @@ mod tests {
         let page = Page::new();
         for text in [&page.html, &page.entrance] {
             assert!(!text.contains("<!--"), "a part is missing");
-            assert!(!text.contains("https:"), "something from elsewhere");
-            let others = text.matches("http:").count();
+            assert!(!text.contains("https://"), "something from elsewhere");
+            let others = text.matches("http://").count();
             assert_eq!(others, text.matches("http://www.w3.org/").count());
         }
         for class in ObjectClass::ALL {

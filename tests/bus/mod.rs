@@ -53,10 +53,10 @@ impl Gate {
         let is_open = Arc::clone(&gate.is_open);
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                if is_open.load(Ordering::SeqCst) {
-                    if let Ok(broker) = TcpStream::connect(("127.0.0.1", broker_port)) {
-                        forward(client, broker);
-                    }
+                if is_open.load(Ordering::SeqCst)
+                    && let Ok(broker) = TcpStream::connect(("127.0.0.1", broker_port))
+                {
+                    forward(client, broker);
                 }
             }
         });

@@ -8,6 +8,15 @@ use std::collections::BTreeMap;
 /// checksum, an empty name of the compression, size again.
 const HEAD_BYTES: usize = 1 + 8 + 8 + 8 + 8 + 4 + 4 + 8;
 
+/// A message in a chunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MessageEntry {
+    pub(crate) channel: u16,
+    pub(crate) time_ns: u64,
+    /// Where it begins in the chunk's messages.
+    pub(crate) place: u64,
+}
+
 /// What the summary tells of a chunk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ChunkEntry {
@@ -34,11 +43,11 @@ impl ChunkEntry {
         span_ns: (u64, u64),
         place: (u64, u64),
         size: usize,
-        entries: &[(u16, u64, u64)],
+        entries: &[MessageEntry],
     ) -> Self {
         let mut counts = BTreeMap::new();
-        for (channel, ..) in entries {
-            *counts.entry(*channel).or_insert(0) += 1;
+        for entry in entries {
+            *counts.entry(entry.channel).or_insert(0) += 1;
         }
         Self {
             span_ns,
@@ -56,7 +65,7 @@ impl ChunkEntry {
 #[derive(Debug)]
 pub(crate) struct Chunk {
     bytes: Vec<u8>,
-    entries: Vec<(u16, u64, u64)>,
+    entries: Vec<MessageEntry>,
 }
 
 impl Chunk {
@@ -78,7 +87,7 @@ impl Chunk {
 
     /// Messages on this channel.
     pub(crate) fn count(&self, channel: u16) -> u64 {
-        self.entries.iter().filter(|e| e.0 == channel).count() as u64
+        self.entries.iter().filter(|e| e.channel == channel).count() as u64
     }
 
     /// Empties it.
@@ -96,7 +105,11 @@ impl Chunk {
         body: impl FnOnce(&mut Vec<u8>),
     ) {
         let place = (self.bytes.len() - HEAD_BYTES) as u64;
-        self.entries.push((channel, time_ns, place));
+        self.entries.push(MessageEntry {
+            channel,
+            time_ns,
+            place,
+        });
         record(&mut self.bytes, op::MESSAGE, |out| {
             u16(out, channel);
             u32(out, sequence);
@@ -134,8 +147,8 @@ impl Chunk {
     }
 }
 
-fn span(entries: &[(u16, u64, u64)]) -> Option<(u64, u64)> {
-    let times = || entries.iter().map(|entry| entry.1);
+fn span(entries: &[MessageEntry]) -> Option<(u64, u64)> {
+    let times = || entries.iter().map(|entry| entry.time_ns);
     Some((times().min()?, times().max()?))
 }
 
@@ -175,7 +188,7 @@ impl<'a> ChunkView<'a> {
     }
 
     /// Channel, time and place of each message; `None` where the records make no sense.
-    pub(crate) fn entries(&self) -> Option<Vec<(u16, u64, u64)>> {
+    pub(crate) fn entries(&self) -> Option<Vec<MessageEntry>> {
         let mut entries = Vec::new();
         let mut rest = Bytes(self.records);
         while !rest.0.is_empty() {
@@ -185,7 +198,12 @@ impl<'a> ChunkView<'a> {
                 let mut body = Bytes(body);
                 let channel = body.u16()?;
                 body.u32()?;
-                entries.push((channel, body.u64()?, place));
+                let time_ns = body.u64()?;
+                entries.push(MessageEntry {
+                    channel,
+                    time_ns,
+                    place,
+                });
             }
         }
         Some(entries)

@@ -1,5 +1,6 @@
 //! Records as bytes.
 
+use super::MessageEntry;
 use super::op;
 
 /// Appends one record: its kind, its length and what `body` appends.
@@ -76,15 +77,14 @@ pub(crate) fn metadata(out: &mut Vec<u8>, name: &str, pairs: &[(&str, &str)]) {
     });
 }
 
-/// Where the messages of a chunk are, a record for each channel: `entries` are channel, time and
-/// place in the chunk. Gives channel and place of each record, the first of which begins at
+/// Where the messages of a chunk are, a record for each channel. Gives channel and place of each record, the first of which begins at
 /// `offset` in the file.
 pub(crate) fn message_indexes(
     out: &mut Vec<u8>,
     offset: u64,
-    entries: &[(u16, u64, u64)],
+    entries: &[MessageEntry],
 ) -> Vec<(u16, u64)> {
-    let mut channels: Vec<u16> = entries.iter().map(|entry| entry.0).collect();
+    let mut channels: Vec<u16> = entries.iter().map(|entry| entry.channel).collect();
     channels.sort_unstable();
     channels.dedup();
     let begin = out.len();
@@ -94,9 +94,9 @@ pub(crate) fn message_indexes(
         record(out, op::MESSAGE_INDEX, |out| {
             u16(out, id);
             prefixed::<4>(out, |out| {
-                for (_, time_ns, place) in entries.iter().filter(|entry| entry.0 == id) {
-                    u64(out, *time_ns);
-                    u64(out, *place);
+                for entry in entries.iter().filter(|entry| entry.channel == id) {
+                    u64(out, entry.time_ns);
+                    u64(out, entry.place);
                 }
             });
         });

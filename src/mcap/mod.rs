@@ -19,7 +19,7 @@ mod messages;
 mod summary;
 mod walk;
 
-pub(crate) use chunk::{Chunk, ChunkEntry, ChunkView};
+pub(crate) use chunk::{Chunk, ChunkEntry, ChunkView, MessageEntry};
 pub(crate) use encode::{channel, header, message_indexes, metadata, schema};
 pub(crate) use messages::{MessageReader, ReadError};
 pub(crate) use summary::Summary;

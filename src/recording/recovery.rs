@@ -7,7 +7,9 @@ use super::name::{SegmentName, State};
 use super::note;
 use super::ring::Busy;
 use super::segment::sync_folder;
-use crate::mcap::{ChunkEntry, ChunkView, Summary, Walk, WalkError, message_indexes, op};
+use crate::mcap::{
+    ChunkEntry, ChunkView, MessageEntry, Summary, Walk, WalkError, message_indexes, op,
+};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader};
 use std::os::unix::fs::FileExt;
@@ -85,7 +87,7 @@ pub(super) fn close(path: &Path) -> io::Result<Outcome> {
 struct Found {
     summary: Summary,
     /// The newest chunk, whose index may still follow, and where its messages are.
-    last: Option<(ChunkEntry, Vec<(u16, u64, u64)>)>,
+    last: Option<(ChunkEntry, Vec<MessageEntry>)>,
     /// Where damaged chunks begin.
     damaged: Vec<u64>,
     /// Behind the last record that is whole.
@@ -156,7 +158,7 @@ impl Found {
 }
 
 /// What the summary tells of a chunk, and where its messages are; `None` where it is damaged.
-fn entry(offset: u64, length: u64, body: &[u8]) -> Option<(ChunkEntry, Vec<(u16, u64, u64)>)> {
+fn entry(offset: u64, length: u64, body: &[u8]) -> Option<(ChunkEntry, Vec<MessageEntry>)> {
     let view = ChunkView::parse(body).filter(|view| view.compression.is_empty())?;
     let entries = view.is_intact().then(|| view.entries())??;
     let entry = ChunkEntry::new(view.span_ns, (offset, length), view.records.len(), &entries);

@@ -37,6 +37,7 @@ fn help_is_complete() {
         "--sink",
         "--health",
         "--lite-model",
+        "--live",
         "v4l2:",
         "video:",
         "images:",

@@ -38,6 +38,7 @@ fn help_is_complete() {
         "--sink",
         "--health",
         "--lite-model",
+        "--live",
         "v4l2:",
         "video:",
         "images:",

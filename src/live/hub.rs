@@ -49,6 +49,7 @@ pub(super) struct Hub {
     stop: watch::Sender<bool>,
     connections: Arc<Semaphore>,
     streams: Arc<Semaphore>,
+    preserving: Arc<Semaphore>,
     watchers: AtomicUsize,
     attempts: Mutex<Attempts>,
     snapshot: Mutex<Option<(Instant, Arc<Snapshot>)>>,
@@ -75,6 +76,7 @@ impl Hub {
             stop: watch::Sender::new(false),
             connections: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            preserving: Arc::new(Semaphore::new(1)),
             watchers: AtomicUsize::new(0),
             attempts: Mutex::default(),
             snapshot: Mutex::default(),
@@ -110,6 +112,11 @@ impl Hub {
     pub(super) fn stream(&self) -> Option<OwnedSemaphorePermit> {
         let place = Arc::clone(&self.streams).try_acquire_owned();
         self.or_refused(place.ok(), Refused::Streams)
+    }
+
+    /// The only place of those who ask the recording, if it is free.
+    pub(super) fn preserving(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.preserving).try_acquire_owned().ok()
     }
 
     fn or_refused<T>(&self, place: Option<T>, why: Refused) -> Option<T> {

@@ -236,7 +236,15 @@ async fn preserve(State(site): State<Site>) -> Response {
         let text = "Nothing is recorded: start lookout with --record DIR.";
         return sentence(StatusCode::NOT_FOUND, text);
     };
-    let asked = tokio::task::spawn_blocking(move || preserve());
+    let Some(place) = site.hub.preserving() else {
+        let text = "The recording is being asked already: try again in some seconds.";
+        return sentence(StatusCode::CONFLICT, text);
+    };
+    let asked = tokio::task::spawn_blocking(move || {
+        // Given back when the hook returns, also when nobody waits for that any more.
+        let _place = place;
+        preserve()
+    });
     match tokio::time::timeout(PRESERVE_PATIENCE, asked).await {
         Ok(Ok(Ok(()))) => sentence(StatusCode::OK, "The recording around this moment is kept."),
         Ok(Ok(Err(reason))) => sentence(StatusCode::CONFLICT, &reason),

@@ -2,6 +2,7 @@
 
 use super::access::Access;
 use super::connection::serve;
+use super::counters::Counter;
 use super::error::LiveError;
 use super::feed::{Feed, FeedSink};
 use super::hub::{Hub, Preserve};
@@ -161,7 +162,10 @@ impl LiveServer {
         let hub = Arc::clone(&self.hub);
         let thread = std::thread::Builder::new()
             .name(name.into())
-            .spawn(move || keep_going(name, &hub, &mut body))
+            .spawn(move || {
+                let is_stopped = || hub.is_stopped();
+                keep_going(name, &is_stopped, &hub.counters.restarts, &mut body);
+            })
             .map_err(LiveError::Thread)?;
         self.threads.push(thread);
         Ok(())
@@ -181,18 +185,23 @@ enum Done {
 }
 
 /// Runs `body` again whenever it fails, until the end. Detection knows nothing of that.
-fn keep_going(name: &str, hub: &Hub, body: &mut dyn FnMut() -> std::io::Result<Done>) {
-    while !hub.is_stopped() {
+fn keep_going(
+    name: &str,
+    is_stopped: &dyn Fn() -> bool,
+    restarts: &Counter,
+    body: &mut dyn FnMut() -> std::io::Result<Done>,
+) {
+    while !is_stopped() {
         let reason = match catch_unwind(AssertUnwindSafe(&mut *body)) {
             Ok(Ok(Done::ForGood)) => return,
             Ok(Err(error)) => error.to_string(),
             Err(_) => "it panicked, which is a bug in lookout; please report it".into(),
         };
-        hub.counters.restarts.add(1);
+        restarts.add(1);
         log::error!("{name}: {reason}; starting it again, detection goes on");
         let slices = RESTART_PAUSE.as_millis() / WAIT_SLICE.as_millis();
         for _ in 0..slices {
-            if hub.is_stopped() {
+            if is_stopped() {
                 return;
             }
             std::thread::sleep(WAIT_SLICE);
@@ -215,4 +224,34 @@ fn serve_once(listener: &TcpListener, site: &Site) -> std::io::Result<Done> {
     // A hook that hangs keeps nobody.
     runtime.shutdown_background();
     Ok(Done::ForGood)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::panic)]
+    use super::*;
+
+    #[test]
+    fn a_thread_that_fails_is_started_again_until_it_is_done() {
+        let (restarts, mut runs) = (Counter::default(), 0);
+        keep_going("test", &|| false, &restarts, &mut || {
+            runs += 1;
+            match runs {
+                1 => Err(std::io::ErrorKind::OutOfMemory.into()),
+                2 => panic!("scripted panic"),
+                _ => Ok(Done::ForGood),
+            }
+        });
+        assert_eq!((runs, restarts.get()), (3, 2));
+    }
+
+    #[test]
+    fn nothing_is_started_again_at_the_end() {
+        let (restarts, is_over) = (Counter::default(), std::cell::Cell::new(false));
+        keep_going("test", &|| is_over.get(), &restarts, &mut || {
+            is_over.set(true);
+            Err(std::io::ErrorKind::OutOfMemory.into())
+        });
+        assert_eq!(restarts.get(), 1);
+    }
 }

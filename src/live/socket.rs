@@ -86,12 +86,10 @@ impl Client {
         let hub = Arc::clone(&self.hub);
         let mut shots = hub.shots.subscribe();
         let mut status = hub.status.subscribe();
-        if self
-            .send(Message::Text(status::hello(&hub)))
-            .await
-            .is_break()
-        {
-            return;
+        for greeting in [status::hello(&hub), status::now(&hub)] {
+            if self.send(Message::Text(greeting)).await.is_break() {
+                return;
+            }
         }
         loop {
             let flow = tokio::select! {

@@ -3,7 +3,7 @@
 use super::hub::{Hub, STREAMS_MAX};
 use super::incidents::Incidents;
 use crate::clock::monotonic_ns;
-use crate::pipeline::Drops;
+use crate::pipeline::{Drops, Vitals};
 use axum::extract::ws::Utf8Bytes;
 use serde::Serialize;
 use serde_json::Value;
@@ -114,36 +114,47 @@ pub(super) async fn tick(hub: &Hub) {
     loop {
         clock.tick().await;
         let vitals = hub.observer.vitals();
-        let now_ns = monotonic_ns();
-        let published_ns = vitals.times.newest_publication_ns;
-        let is_recent = published_ns.is_some_and(|at| now_ns.saturating_sub(at) < STALE_NS);
-        let sample = Sample {
-            monotonic_ms: now_ns / 1_000_000,
-            frames_per_s: if is_recent {
-                vitals.recent.frames_per_second
-            } else {
-                0.0
-            },
-            age_us_p99: is_recent.then_some(vitals.recent.age.p99_us),
-            objects: if is_recent {
-                hub.feed.newest().objects
-            } else {
-                0
-            },
-        };
+        let sample = sample(hub, &vitals);
         hub.history.note(sample);
         if hub.status.receiver_count() > 0 {
-            let status = Status {
-                kind: "status",
-                sample,
-                drops: vitals.drops.into(),
-                health: serde_json::from_str(&hub.health_text()).unwrap_or_default(),
-                incidents: &hub.feed.incidents(),
-                clients: hub.streams(),
-            };
-            hub.status.send_replace(text_of(&status));
+            hub.status.send_replace(status(hub, &vitals, sample));
         }
     }
+}
+
+/// A status of this moment.
+pub(super) fn now(hub: &Hub) -> Utf8Bytes {
+    let vitals = hub.observer.vitals();
+    status(hub, &vitals, sample(hub, &vitals))
+}
+
+fn sample(hub: &Hub, vitals: &Vitals) -> Sample {
+    let now_ns = monotonic_ns();
+    let published_ns = vitals.times.newest_publication_ns;
+    let is_recent = published_ns.is_some_and(|at| now_ns.saturating_sub(at) < STALE_NS);
+    let mut sample = Sample {
+        monotonic_ms: now_ns / 1_000_000,
+        frames_per_s: 0.0,
+        age_us_p99: None,
+        objects: 0,
+    };
+    if is_recent {
+        sample.frames_per_s = vitals.recent.frames_per_second;
+        sample.age_us_p99 = Some(vitals.recent.age.p99_us);
+        sample.objects = hub.feed.newest().objects;
+    }
+    sample
+}
+
+fn status(hub: &Hub, vitals: &Vitals, sample: Sample) -> Utf8Bytes {
+    text_of(&Status {
+        kind: "status",
+        sample,
+        drops: vitals.drops.into(),
+        health: serde_json::from_str(&hub.health_text()).unwrap_or_default(),
+        incidents: &hub.feed.incidents(),
+        clients: hub.streams(),
+    })
 }
 
 /// Plain data like this always can be written; a page ignores an empty message.

@@ -106,8 +106,8 @@ impl Browser {
                 assert!(answer["error"].is_null(), "{method}: {answer}");
                 return answer["result"].take();
             }
-            let complaints = ["Runtime.exceptionThrown", "Log.entryAdded"];
-            if complaints.iter().any(|name| answer["method"] == *name) {
+            let is_error = answer["params"]["entry"]["level"] == "error";
+            if answer["method"] == "Runtime.exceptionThrown" || is_error {
                 self.complaints.push(text.to_string());
             }
         }
@@ -148,9 +148,12 @@ impl Browser {
         }
     }
 
-    /// Writes what is on the screen as PNG, the part below the edge too.
-    pub fn screenshot(&mut self, file: &Path) {
-        let call = json!({"format": "png", "captureBeyondViewport": true});
+    /// Writes the page as PNG, the part below the edge of the screen too, at this scale.
+    pub fn screenshot(&mut self, file: &Path, scale: f64) {
+        let size = "({width: innerWidth, height: document.documentElement.scrollHeight})";
+        let mut clip = self.value(size);
+        (clip["x"], clip["y"], clip["scale"]) = (json!(0), json!(0), json!(scale));
+        let call = json!({"format": "png", "captureBeyondViewport": true, "clip": clip});
         let picture = self.call("Page.captureScreenshot", call);
         let bytes = base64::engine::general_purpose::STANDARD
             .decode(picture["data"].as_str().unwrap())

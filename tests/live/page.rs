@@ -3,6 +3,7 @@
 use crate::browser::Browser;
 use crate::served::{Served, painted};
 use lookout::class::ObjectClass;
+use lookout::config::RawSettings;
 use lookout::detection::{DETECTIONS_MAX, Detection};
 use lookout::detector::StageTimes;
 use lookout::frame::{Frame, PixelFormat};
@@ -180,7 +181,7 @@ fn boxes_are_where_the_message_says_and_controls_work() {
     browser.wait_for("by('banner-title').textContent === 'BLIND'");
     browser.wait_for("stage.screen.classList.contains('stale')");
     browser.wait_for("by('banner-text').textContent.includes('absent')");
-    browser.screenshot(&target("blind.png"));
+    browser.screenshot(&target("blind.png"), 1.0);
     is_out.store(false, Ordering::Relaxed);
     browser.wait_for("by('banner').hidden && !stage.screen.classList.contains('stale')");
     assert_eq!(browser.complaints, Vec::<String>::new());
@@ -189,14 +190,32 @@ fn boxes_are_where_the_message_says_and_controls_work() {
     browser.wait_for("by('link').dataset.state === 'down'");
 }
 
+const RULES: &str = "
+[[zones]]
+name = 'ahead'
+polygon = [[0.25, 0.5], [0.75, 0.5], [1.0, 1.0], [0.0, 1.0]]
+[[rules]]
+name = 'person-ahead'
+zone = 'ahead'
+classes = ['person', 'rider']
+score_min = 0.5
+[[rules]]
+name = 'three-cars'
+classes = ['car']
+count_min = 3
+score_min = 0.5
+";
+
 /// What people see: the shipped model on the built-in drive, as in the README.
 #[test]
 fn the_page_is_pictured_on_wide_screens_and_on_phones() {
     let Some(mut browser) = Browser::start() else {
         return;
     };
+    let raw: RawSettings = toml::from_str(RULES).unwrap();
     let builder = Lookout::builder()
-        .source("drive:?frames=0&seed=3".parse().unwrap())
+        .config(raw.validate().unwrap())
+        .source("drive:?frames=0&seed=2&light=day".parse().unwrap())
         .model(Path::new(env!("CARGO_MANIFEST_DIR")).join("models/road-288x512"));
     let served = Served::start(builder);
     let url = format!("http://{}/", served.address);
@@ -205,14 +224,19 @@ fn the_page_is_pictured_on_wide_screens_and_on_phones() {
         ("phone.png", 390, 844, true),
     ] {
         browser.open(&url, width, height, is_phone);
-        browser.wait_for("by('boxes').childElementCount > 1 && timeline.samples.length > 9");
+        browser.wait_for(
+            "by('boxes').childElementCount > 1 && timeline.samples.length > 14 && health",
+        );
         browser.value("by('score').value = 40; by('score').oninput()");
         browser.wait_for("by('boxes').childElementCount > 2 && by('tags').childElementCount > 2");
         let is_within = "document.documentElement.scrollWidth <= innerWidth";
         assert_eq!(browser.value(is_within), true, "{name} scrolls sideways");
-        browser.screenshot(&target(name));
+        browser.screenshot(&target(name), 1.0);
         let picture = image::open(target(name)).unwrap();
         assert!(picture.width() >= width && picture.height() >= height);
+        if !is_phone {
+            browser.screenshot(&target("readme.png"), 0.55);
+        }
     }
     assert_eq!(browser.complaints, Vec::<String>::new());
     served.finish();

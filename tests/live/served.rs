@@ -64,10 +64,7 @@ pub struct Painted<P> {
 impl<P: FnMut(u64, &mut Frame) + Send> FrameSource for Painted<P> {
     fn next_frame(&mut self, frame: &mut Frame) -> Result<Next, SourceError> {
         if self.is_out.load(Ordering::Relaxed) {
-            return Err(SourceError::Absent {
-                device: "/dev/video9".into(),
-                reason: "pulled out".into(),
-            });
+            return Err(absent());
         }
         std::thread::sleep(Duration::from_millis(33));
         (self.paint)(self.sequence, frame);
@@ -90,6 +87,13 @@ impl<P: FnMut(u64, &mut Frame) + Send> FrameSource for Painted<P> {
     }
 }
 
+fn absent() -> SourceError {
+    SourceError::Absent {
+        device: "/dev/video9".into(),
+        reason: "pulled out".into(),
+    }
+}
+
 /// A run that takes such frames; raising the flag pulls the camera out.
 pub fn painted<P>(paint: P) -> (Builder, Arc<AtomicBool>)
 where
@@ -98,6 +102,9 @@ where
     let is_out = Arc::new(AtomicBool::new(false));
     let plug = Arc::clone(&is_out);
     let opener: Opener = Box::new(move || {
+        if plug.load(Ordering::Relaxed) {
+            return Err(absent());
+        }
         Ok(Box::new(Painted {
             paint: paint.clone(),
             is_out: Arc::clone(&plug),
@@ -166,7 +173,8 @@ impl Served {
         })
         .unwrap();
         let builder = builder.tap(plugs.tap).attendant(plugs.sink);
-        let (_, handle) = builder.start().unwrap();
+        let (detections, handle) = builder.start().unwrap();
+        std::thread::spawn(move || detections.into_iter().for_each(drop));
         let options = MonitorOptions {
             bulletin: Some(bulletin),
             ..MonitorOptions::default()

@@ -33,7 +33,7 @@ function shown(seen) {
 function count(seen) {
   const visible = stage.visible();
   say('objects', String(visible.length));
-  say('objects-sub', visible.length === seen.detections.length ? 'in this frame' : `of ${seen.detections.length} in this frame`);
+  say('objects-sub', visible.length === seen.detections.length ? 'in this frame' : `of ${seen.detections.length} found`);
   for (const chip of by('classes').children) {
     const number = seen.detections.filter((d) => d.class === chip.dataset.class && d.score >= stage.scoreMin).length;
     chip.lastElementChild.textContent = number || '';
@@ -135,7 +135,7 @@ function look() {
   const state = link.isUp ? health ? health.state : 'starting' : 'unknown';
   by('state').dataset.state = state;
   say('state-name', {ok: 'Seeing', degraded: 'Seeing, degraded', starting: 'Starting', blind: 'Blind', failed: 'Failed'}[state] || 'Not known');
-  const reasons = link.isUp && health ? health.reasons : ['There is no connection.'];
+  const reasons = !link.isUp ? ['There is no connection.'] : health ? health.reasons : [];
   if (by('reasons').dataset.text !== reasons.join('\n')) {
     by('reasons').dataset.text = reasons.join('\n');
     by('reasons').replaceChildren(...reasons.map((reason) => Object.assign(document.createElement('li'), {textContent: reason})));

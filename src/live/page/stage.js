@@ -66,7 +66,7 @@ class Stage {
       const [x0, , x1, y1] = d.box_px;
       if (!this.ways.has(d.track.id)) this.ways.set(d.track.id, {points: []});
       const way = this.ways.get(d.track.id);
-      [way.class, way.score] = [d.class, d.score];
+      way.class = d.class;
       way.points.push([(x0 + x1) / 2, y1, now]);
     }
     for (const [id, way] of this.ways) {
@@ -139,7 +139,8 @@ class Stage {
   }
 
   drawTrails() {
-    const shown = [...this.ways.values()].filter((way) => way.points.length > 1 && way.score >= this.scoreMin && !this.hidden.has(way.class));
+    // Of objects that are shown: ways of those that are gone would lead to nothing.
+    const shown = this.visible().map((d) => d.track && this.ways.get(d.track.id)).filter((way) => way && way.points.length > 1);
     pool(this.trails, 2 * shown.length, () => node('polyline', 'trail'));
     shown.forEach((way, index) => {
       const half = Math.floor(way.points.length / 2);

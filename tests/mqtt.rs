@@ -7,7 +7,7 @@ use bus::{
     Costs, Gate, LONG, Publisher, Received, assert_no_growth, costs, free_port, program, wait_until,
 };
 use lookout::bulletin::Bulletin;
-use lookout::sink::{MqttSink, Sink, SinkUri};
+use lookout::sink::{BusSink, Sink, SinkUri};
 use rumqttc::{Client, Event, Incoming, MqttOptions, QoS};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -60,17 +60,17 @@ impl Broker {
         }
     }
 
-    fn sink(&self, rest: &str, bulletin: &Bulletin) -> MqttSink {
+    fn sink(&self, rest: &str, bulletin: &Bulletin) -> BusSink {
         sink_at(self.port, rest, bulletin)
     }
 }
 
-fn sink_at(port: u16, query: &str, bulletin: &Bulletin) -> MqttSink {
+fn sink_at(port: u16, query: &str, bulletin: &Bulletin) -> BusSink {
     let text = format!("mqtt://127.0.0.1:{port}/car-7{query}");
     let Ok(SinkUri::Mqtt(uri)) = text.parse() else {
         panic!("{text}");
     };
-    MqttSink::start(&uri, bulletin).unwrap()
+    BusSink::mqtt(&uri, bulletin).unwrap()
 }
 
 impl Drop for Broker {
@@ -266,9 +266,9 @@ fn a_password_is_needed_and_read_from_its_file() {
         }
     };
     let known = format!("?password_file={}", secret.display());
-    let mut let_in = Publisher::new(MqttSink::start(&uri(&known), &Bulletin::default()).unwrap());
+    let mut let_in = Publisher::new(BusSink::mqtt(&uri(&known), &Bulletin::default()).unwrap());
     let_in.publish();
-    let mut refused = Publisher::new(MqttSink::start(&uri(""), &Bulletin::default()).unwrap());
+    let mut refused = Publisher::new(BusSink::mqtt(&uri(""), &Bulletin::default()).unwrap());
     refused.publish();
     let began = Instant::now();
     let_in.sink.finish();
@@ -278,7 +278,7 @@ fn a_password_is_needed_and_read_from_its_file() {
 
     let missing = folder.path().join("missing");
     let uri = uri(&format!("?password_file={}", missing.display()));
-    let error = MqttSink::start(&uri, &Bulletin::default()).err().unwrap();
+    let error = BusSink::mqtt(&uri, &Bulletin::default()).err().unwrap();
     assert!(error.to_string().contains("password"), "{error}");
 }
 
@@ -298,7 +298,7 @@ fn no_broker_at_all_delays_nobody() {
     let Ok(SinkUri::Mqtt(uri)) = format!("mqtt://127.0.0.1:{port}/v?queue=10").parse() else {
         panic!();
     };
-    let mut publisher = Publisher::new(MqttSink::start(&uri, &Bulletin::default()).unwrap());
+    let mut publisher = Publisher::new(BusSink::mqtt(&uri, &Bulletin::default()).unwrap());
     for _ in 0..100 {
         publisher.publish();
     }

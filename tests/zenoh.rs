@@ -6,7 +6,7 @@ mod bus;
 
 use bus::{Costs, LONG, Publisher, Received, assert_no_growth, costs, free_port, wait_until};
 use lookout::bulletin::Bulletin;
-use lookout::sink::{SinkUri, ZenohSink};
+use lookout::sink::{BusSink, SinkUri};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -87,13 +87,13 @@ impl Router {
         }
     }
 
-    fn sink(&self, query: &str, bulletin: &Bulletin) -> ZenohSink {
+    fn sink(&self, query: &str, bulletin: &Bulletin) -> BusSink {
         let port = self.port;
         let text = format!("zenoh:car-7?mode=client&connect=tcp/127.0.0.1:{port}{query}");
         let Ok(SinkUri::Zenoh(uri)) = text.parse() else {
             panic!("{text}");
         };
-        ZenohSink::start(&uri, bulletin).unwrap()
+        BusSink::zenoh(&uri, bulletin).unwrap()
     }
 }
 
@@ -205,7 +205,7 @@ fn no_router_at_all_delays_nobody() {
     let Ok(SinkUri::Zenoh(uri)) = text.parse() else {
         panic!("{text}");
     };
-    let mut publisher = Publisher::new(ZenohSink::start(&uri, &Bulletin::default()).unwrap());
+    let mut publisher = Publisher::new(BusSink::zenoh(&uri, &Bulletin::default()).unwrap());
     for _ in 0..100 {
         publisher.publish();
     }

@@ -15,25 +15,9 @@ fn parse(text: &str) -> Result<Settings, ConfigError> {
 #[test]
 fn the_documented_file_sets_every_key() {
     let raw = RawSettings::parse(EXAMPLE.as_bytes(), Path::new("lookout.toml")).unwrap();
-    let all_given = raw.source.is_some()
-        && raw.model.is_some()
-        && raw.score.is_some()
-        && raw.frames.is_some()
-        && raw.threads.is_some()
-        && raw.pinned.is_some()
-        && raw.tracking.is_some()
-        && raw.sinks.is_some()
-        && raw.queue_frames.is_some()
-        && raw.stall_warning_ms.is_some()
-        && raw.health.is_some()
-        && raw.lite_model.is_some()
-        && raw.celsius_shed.is_some()
-        && raw.age_ms_max.is_some()
-        && raw.annotate.directory.is_some()
-        && raw.annotate.format.is_some()
-        && raw.annotate.every_nth.is_some()
-        && raw.annotate.files_max.is_some();
-    assert!(all_given, "{raw:?}");
+    // A key that the file lacks is a field that shows so.
+    let shown = format!("{raw:?}");
+    assert!(!shown.contains("None"), "{shown}");
     let settings = raw.validate().unwrap();
     assert_eq!(settings.frames_max, Some(1000));
     assert_eq!((settings.threads, settings.pinned), (2, true));
@@ -42,6 +26,11 @@ fn the_documented_file_sets_every_key() {
     assert_eq!(settings.celsius_shed, 85.0);
     assert_eq!(settings.age_max, Some(Duration::from_millis(400)));
     assert_eq!(settings.annotate.unwrap().every_nth, 15);
+    let rule = &settings.rules[0];
+    assert_eq!((rule.name.as_str(), rule.preserve), ("person-ahead", true));
+    assert_eq!(rule.zone.as_ref().unwrap().polygon.len(), 4);
+    assert_eq!(settings.live.unwrap().address.port(), 8080);
+    assert_eq!(settings.record.unwrap().bytes_max, 8_000_000_000);
 }
 
 #[test]
@@ -86,6 +75,50 @@ fn a_refused_value_names_its_key_and_what_is_allowed() {
         (
             "annotate.every_n = 3",
             ["every_n", "unknown", "did you mean `every_nth`?"],
+        ),
+        (
+            "live.address = 'localhost'",
+            ["live.address", "localhost", "127.0.0.1:8080"],
+        ),
+        (
+            "live.address = '0.0.0.0:80'",
+            ["live.address", "without a token", "token_file"],
+        ),
+        (
+            "record.segment_s = 1",
+            ["record.segment_s", "1", "2 to 600"],
+        ),
+        (
+            "record.directory = ''",
+            ["record.directory", "empty", "folder"],
+        ),
+        (
+            "[[rules]]\nname = 'a b'",
+            ["rules.name", "a b", "letters, digits"],
+        ),
+        (
+            "[[rules]]\nname = 'a'\n[[rules]]\nname = 'a'",
+            ["rules.name", "twice", "once"],
+        ),
+        (
+            "[[rules]]\nname = 'a'\nzone = 'b'",
+            ["rules.zone", "'b'", "there are none"],
+        ),
+        (
+            "[[rules]]\nname = 'a'\nclasses = ['cow']",
+            ["rules.classes", "cow", "person"],
+        ),
+        (
+            "[[rules]]\nname = 'a'\ncount_min = 0",
+            ["rules.count_min", "0", "1 to 100"],
+        ),
+        (
+            "[[zones]]\nname = 'z'\npolygon = [[0, 0], [1, 1]]",
+            ["zones.polygon", "'z', 2 corners", "3 to 16"],
+        ),
+        (
+            "[[zones]]\nname = 'z'\npolygon = [[0, 0], [1, 1], [0, 2]]",
+            ["zones.polygon", "'z'", "from 0 to 1"],
         ),
         ("score = 'high'", ["score", "lookout.toml", "line 1"]),
         ("[annotate", ["lookout.toml", "line 1", "annotate"]),

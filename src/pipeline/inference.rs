@@ -24,16 +24,10 @@ const FAILURES_IN_A_ROW_MAX: u64 = 10;
 
 /// All that the inference thread owns. Its buffers are reused from frame to frame.
 pub(super) struct Inference {
-    models: Models,
+    parts: InferenceParts,
     decoder: Decoder,
     clock: WallClock,
     message: DetectionFrame,
-    tracker: Option<Tracker>,
-    rules: Rules,
-    outlets: Vec<Outlet>,
-    taps: Taps,
-    annotator: Option<AnnotateWriter>,
-    frames_max: Option<u64>,
     is_last_damaged: bool,
     failures_in_a_row: u64,
 }
@@ -51,26 +45,11 @@ pub(super) struct InferenceParts {
 
 impl Inference {
     pub(super) fn new(parts: InferenceParts) -> Self {
-        let InferenceParts {
-            models,
-            tracker,
-            rules,
-            outlets,
-            taps,
-            annotator,
-            frames_max,
-        } = parts;
         Self {
-            models,
+            parts,
             decoder: Decoder::new(),
             clock: WallClock::new(),
             message: DetectionFrame::empty(),
-            tracker,
-            rules,
-            outlets,
-            taps,
-            annotator,
-            frames_max,
             is_last_damaged: false,
             failures_in_a_row: 0,
         }
@@ -92,6 +71,7 @@ impl Inference {
                 }
             }
             if self
+                .parts
                 .frames_max
                 .is_some_and(|frames_max| self.message.sequence >= frames_max)
             {
@@ -103,7 +83,7 @@ impl Inference {
 
     /// Waits for the last annotated picture. The outlets close with `self`.
     pub(super) fn finish(mut self, shared: &Shared) {
-        if let Some(annotator) = self.annotator.take() {
+        if let Some(annotator) = self.parts.annotator.take() {
             *shared.annotated() = Some(annotator.finish());
         }
     }
@@ -128,8 +108,8 @@ impl Inference {
         };
         self.is_last_damaged = false;
         let decode = lap.next();
-        let load = shared.load.load(self.models.has_lite());
-        let model = self.models.pick(load.level == SheddingLevel::Lite);
+        let load = shared.load.load(self.parts.models.has_lite());
+        let model = self.parts.models.pick(load.level == SheddingLevel::Lite);
         let message = &mut self.message;
         let times = match model.detector.detect(&picture, &mut message.detections) {
             Ok(times) => times,
@@ -139,7 +119,7 @@ impl Inference {
             }
         };
         self.failures_in_a_row = 0;
-        if let Some(tracker) = &mut self.tracker {
+        if let Some(tracker) = &mut self.parts.tracker {
             let scene_ns = frame.stamp.scene_ns;
             tracker.follow(scene_ns, &model.thresholds, &mut message.detections);
         }
@@ -149,10 +129,12 @@ impl Inference {
         message.load = load;
         message.degraded = shared.load.is_degraded();
         message.model_id.clone_from(&model.id);
-        let is_tracked = self.tracker.is_some();
-        self.rules.look(frame.stamp.scene_ns, is_tracked, message);
+        let is_tracked = self.parts.tracker.is_some();
+        self.parts
+            .rules
+            .look(frame.stamp.scene_ns, is_tracked, message);
         stamp(message, frame, &mut self.clock);
-        for outlet in &mut self.outlets {
+        for outlet in &mut self.parts.outlets {
             outlet.send(message, &shared.stop);
         }
         shared.times.note_publication(message.captured_monotonic_ns);
@@ -166,23 +148,23 @@ impl Inference {
             lap.whole(),
         ];
         shared.statistics().record(message, &took, Instant::now());
-        if let Some(annotator) = &self.annotator {
+        if let Some(annotator) = &self.parts.annotator {
             annotate(annotator, &picture, message, shared.pace);
         }
-        self.models.ready_lite(&picture);
-        self.taps.pass(frame, &self.message);
+        self.parts.models.ready_lite(&picture);
+        self.parts.taps.pass(frame, &self.message);
         self.message.sequence += 1;
         Ok(())
     }
 
     fn retune(&mut self, tuning: Tuning) {
-        self.models.report(tuning.score, tuning.tracking);
+        self.parts.models.report(tuning.score, tuning.tracking);
         // Objects keep their numbers where only the scores change.
-        if self.tracker.is_some() != tuning.tracking {
-            self.tracker = tuning.tracking.then(Tracker::new);
+        if self.parts.tracker.is_some() != tuning.tracking {
+            self.parts.tracker = tuning.tracking.then(Tracker::new);
         }
         if let Some(rules) = tuning.rules {
-            self.rules.replace(rules);
+            self.parts.rules.replace(rules);
         }
     }
 }

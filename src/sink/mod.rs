@@ -17,9 +17,7 @@ mod thread;
 mod unix;
 mod uri;
 
-#[cfg(feature = "zenoh")]
-pub use bus::ZenohSink;
-pub use bus::{EVENT_SCHEMA, Encoding, MqttSink, MqttUri, VehicleName, ZenohUri};
+pub use bus::{BusSink, EVENT_SCHEMA, Encoding, MqttUri, VehicleName, ZenohUri};
 pub use json::{LINE_BYTES_MAX, SCHEMA, write_line};
 pub use jsonl::JsonlSink;
 pub use status::{LINE_CLEAR, StatusInput, StatusLine, status_text};
@@ -120,9 +118,9 @@ pub fn open(uri: &SinkUri, bulletin: &Bulletin) -> Result<Box<dyn Sink>, SinkErr
         SinkUri::Stdout => Box::new(JsonlSink::stdout()?),
         SinkUri::File(path) => Box::new(JsonlSink::file(path)?),
         SinkUri::Unix(path) => Box::new(UnixSink::bind(path)?),
-        SinkUri::Mqtt(uri) => Box::new(MqttSink::start(uri, bulletin)?),
+        SinkUri::Mqtt(uri) => Box::new(BusSink::mqtt(uri, bulletin)?),
         #[cfg(feature = "zenoh")]
-        SinkUri::Zenoh(uri) => Box::new(ZenohSink::start(uri, bulletin)?),
+        SinkUri::Zenoh(uri) => Box::new(BusSink::zenoh(uri, bulletin)?),
         #[cfg(not(feature = "zenoh"))]
         SinkUri::Zenoh(_) => {
             return Err(SinkError::Open {

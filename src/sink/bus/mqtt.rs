@@ -1,11 +1,8 @@
 //! Messages to an MQTT broker (version 3.1.1).
 
-use super::Writer;
 use super::outbox::{Outbox, Topic};
 use super::uri::MqttUri;
-use crate::bulletin::Bulletin;
-use crate::detection::DetectionFrame;
-use crate::sink::{Sink, SinkError};
+use crate::sink::SinkError;
 use rumqttc::{
     AsyncClient, ConnectionError, Event, EventLoop, Incoming, LastWill, MqttOptions, QoS,
 };
@@ -13,8 +10,7 @@ use std::cell::Cell;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::Notify;
 
 /// Messages that may be under way without the broker's acknowledgement.
@@ -27,9 +23,6 @@ const KEEP_ALIVE: Duration = Duration::from_secs(5);
 const RETRY_MIN: Duration = Duration::from_millis(500);
 const RETRY_MAX: Duration = Duration::from_secs(10);
 
-/// How long the end waits until the broker has all.
-const FINISH_TIME_MAX: Duration = Duration::from_secs(2);
-
 /// Largest packet, in bytes: a line of detections and its topic fit twice.
 const PACKET_BYTES_MAX: usize = 128 * 1024;
 
@@ -40,86 +33,30 @@ const PASSWORD_BYTES_MAX: u64 = 1024;
 const BIRTH: &str = r#"{"schema":"lookout.status/1","online":true}"#;
 const WILL: &str = r#"{"schema":"lookout.status/1","online":false}"#;
 
-/// Publishes to a broker from a thread of its own. While the broker is away messages wait in a
-/// bounded queue, and the oldest are lost and counted when it is full.
-pub struct MqttSink {
-    name: String,
-    writer: Writer,
+/// What delivers an outbox to a broker, until it is closed and empty.
+pub(super) fn courier(
+    uri: &MqttUri,
     outbox: Arc<Outbox>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl MqttSink {
-    /// Starts the thread. A broker that is away is waited for.
-    ///
-    /// # Errors
-    /// [`SinkError::Open`] when the password cannot be read, [`SinkError::Thread`] when there is
-    /// no thread.
-    pub fn start(uri: &MqttUri, bulletin: &Bulletin) -> Result<Self, SinkError> {
-        let name = uri.to_string();
-        let failed = |source| SinkError::Thread {
-            sink: name.clone(),
-            source,
-        };
-        let options = options(uri).map_err(|reason| SinkError::Open {
-            sink: name.clone(),
-            reason,
-        })?;
-        let outbox = Arc::new(Outbox::new(uri.queue_messages as usize));
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(failed)?;
-        let courier = Courier {
-            name: name.clone(),
-            uri: uri.clone(),
-            options,
-            outbox: Arc::clone(&outbox),
-        };
-        let thread = std::thread::Builder::new()
-            .name("lookout-mqtt".into())
-            .spawn(move || runtime.block_on(courier.run()))
-            .map_err(failed)?;
-        Ok(Self {
-            writer: Writer::new(uri.encoding, bulletin.clone()),
-            name,
-            outbox,
-            thread: Some(thread),
-        })
-    }
-}
-
-impl Sink for MqttSink {
-    fn name(&self) -> String {
-        self.name.clone()
-    }
-
-    fn publish(&mut self, frame: &DetectionFrame) -> Result<(), SinkError> {
-        self.writer.frame(frame, &self.outbox);
-        self.tend();
-        Ok(())
-    }
-
-    fn tend(&mut self) {
-        self.writer.health(&self.outbox);
-    }
-
-    fn lost(&self) -> u64 {
-        self.outbox.lost()
-    }
-
-    fn finish(&mut self) {
-        self.tend();
-        self.outbox.close();
-        let began = Instant::now();
-        let Some(thread) = self.thread.take() else {
-            return;
-        };
-        while !thread.is_finished() && began.elapsed() < FINISH_TIME_MAX {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        self.outbox.give_up();
-    }
+) -> Result<impl FnOnce() + Send + 'static, SinkError> {
+    let name = uri.to_string();
+    let options = options(uri).map_err(|reason| SinkError::Open {
+        sink: name.clone(),
+        reason,
+    })?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(|source| SinkError::Thread {
+        sink: name.clone(),
+        source,
+    })?;
+    let courier = Courier {
+        name,
+        uri: uri.clone(),
+        options,
+        outbox,
+    };
+    Ok(move || runtime.block_on(courier.run()))
 }
 
 /// A client id that no other client of this broker has, as far as vehicles have names.

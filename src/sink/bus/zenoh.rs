@@ -1,16 +1,12 @@
 //! Messages to a Zenoh network: peers in the vehicle, or a router for a fleet.
 
-use super::Writer;
 use super::encode::Encoding;
 use super::outbox::{Message, Outbox, Topic};
 use super::uri::ZenohUri;
-use crate::bulletin::Bulletin;
-use crate::detection::DetectionFrame;
-use crate::sink::{Sink, SinkError};
+use crate::sink::SinkError;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use zenoh::pubsub::Publisher;
@@ -34,54 +30,29 @@ const LISTENERS_TIME_MAX: Duration = Duration::from_secs(5);
 const RETRY_MIN: Duration = Duration::from_millis(500);
 const RETRY_MAX: Duration = Duration::from_secs(10);
 
-/// How long the end waits for what is left.
-const FINISH_TIME_MAX: Duration = Duration::from_secs(2);
-
-/// Publishes to a Zenoh network from a thread of its own. While there is no link messages wait in
-/// a bounded queue, and the oldest are lost and counted when it is full. Where nobody listens,
+/// What delivers an outbox to a Zenoh network, until it is closed and empty. Where nobody listens,
 /// nothing is kept and nothing lost.
-pub struct ZenohSink {
-    name: String,
-    writer: Writer,
+pub(super) fn courier(
+    uri: &ZenohUri,
     outbox: Arc<Outbox>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl ZenohSink {
-    /// Starts the thread. A router that is away is waited for.
-    ///
-    /// # Errors
-    /// [`SinkError::Open`] when the endpoint is none, [`SinkError::Thread`] when there is no
-    /// thread.
-    pub fn start(uri: &ZenohUri, bulletin: &Bulletin) -> Result<Self, SinkError> {
-        let name = uri.to_string();
-        let failed = |source| SinkError::Thread {
-            sink: name.clone(),
-            source,
-        };
-        let config = config(uri).map_err(|error| SinkError::Open {
-            sink: name.clone(),
-            reason: format!("{error}; write the endpoint as tcp/HOST:PORT"),
-        })?;
-        let outbox = Arc::new(Outbox::new(uri.queue_messages as usize));
-        let courier = Courier {
-            name: name.clone(),
-            uri: uri.clone(),
-            config,
-            outbox: Arc::clone(&outbox),
-            clock: runtime().map_err(failed)?,
-        };
-        let thread = std::thread::Builder::new()
-            .name("lookout-zenoh".into())
-            .spawn(move || courier.run())
-            .map_err(failed)?;
-        Ok(Self {
-            writer: Writer::new(uri.encoding, bulletin.clone()),
-            name,
-            outbox,
-            thread: Some(thread),
-        })
-    }
+) -> Result<impl FnOnce() + Send + 'static, SinkError> {
+    let name = uri.to_string();
+    let config = config(uri).map_err(|error| SinkError::Open {
+        sink: name.clone(),
+        reason: format!("{error}; write the endpoint as tcp/HOST:PORT"),
+    })?;
+    let clock = runtime().map_err(|source| SinkError::Thread {
+        sink: name.clone(),
+        source,
+    })?;
+    let courier = Courier {
+        name,
+        uri: uri.clone(),
+        config,
+        outbox,
+        clock,
+    };
+    Ok(move || courier.run())
 }
 
 /// Only for waiting with a limit: Zenoh has a runtime of its own.
@@ -107,39 +78,6 @@ fn config(uri: &ZenohUri) -> zenoh::Result<Config> {
         "{ period_init_ms: 500, period_max_ms: 5000, period_increase_factor: 2 }",
     )?;
     Ok(config)
-}
-
-impl Sink for ZenohSink {
-    fn name(&self) -> String {
-        self.name.clone()
-    }
-
-    fn publish(&mut self, frame: &DetectionFrame) -> Result<(), SinkError> {
-        self.writer.frame(frame, &self.outbox);
-        self.tend();
-        Ok(())
-    }
-
-    fn tend(&mut self) {
-        self.writer.health(&self.outbox);
-    }
-
-    fn lost(&self) -> u64 {
-        self.outbox.lost()
-    }
-
-    fn finish(&mut self) {
-        self.tend();
-        self.outbox.close();
-        let began = Instant::now();
-        let Some(thread) = self.thread.take() else {
-            return;
-        };
-        while !thread.is_finished() && began.elapsed() < FINISH_TIME_MAX {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        self.outbox.give_up();
-    }
 }
 
 /// All that the thread owns.

@@ -7,7 +7,7 @@ use lookout::class::ObjectClass;
 use lookout::clock;
 use lookout::detection::DetectionFrame;
 use lookout::drive::{Drive, DriveConfig};
-use lookout::sink::{MqttSink, Sink, SinkUri};
+use lookout::sink::{BusSink, Sink, SinkUri};
 use lookout::tracking::Tracker;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -74,7 +74,7 @@ impl Vehicle {
             Ok(SinkUri::Mqtt(uri)) => uri,
             _ => return Err(wrong(format!("{text} is no broker"))),
         };
-        let sink = MqttSink::start(&uri, &Bulletin::default());
+        let sink = BusSink::mqtt(&uri, &Bulletin::default());
         let sink = sink.map_err(|error| wrong(error.to_string()))?;
         let is_over = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&is_over);
@@ -95,7 +95,7 @@ impl Vehicle {
 }
 
 fn go(
-    mut sink: MqttSink,
+    mut sink: BusSink,
     drive: &[DetectionFrame],
     fps: u32,
     delay: Duration,

@@ -64,7 +64,7 @@ impl Browser {
             text.lines().next()?.parse::<u16>().ok()
         };
         wait_until("Chromium opens its port", || port().is_some());
-        let address = SocketAddr::from(([127, 0, 0, 1], port()?));
+        let address = SocketAddr::from(([127, 0, 0, 1], port().unwrap()));
         let mut url = String::new();
         wait_until("Chromium has a page", || {
             let pages = http::get(address, "/json", &[]).json();

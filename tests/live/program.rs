@@ -1,6 +1,7 @@
 //! The program with `--live`.
 
 use crate::http;
+use crate::served::wait_until;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::Path;
@@ -81,10 +82,11 @@ fn the_run_ends_when_the_reader_of_standard_output_goes_also_with_a_page() {
     let draining = std::thread::spawn(move || said.for_each(drop));
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     lines.next().unwrap().unwrap();
-    assert_eq!(
-        http::get(address.unwrap(), "/api/detections", &[]).status,
-        200
-    );
+    // The page hears of a frame in its own time.
+    let address = address.unwrap();
+    wait_until("the page knows of a frame", || {
+        http::get(address, "/api/detections", &[]).status == 200
+    });
     drop(lines);
     assert!(child.wait().unwrap().success());
     draining.join().unwrap();

@@ -131,7 +131,13 @@ function look() {
     say('banner-title', '');
   }
   const age = performance.now() - stage.shownAt;
-  stage.screen.classList.toggle('stale', Boolean(found) || !isPaused && age > FRESH_MS_MAX);
+  const isStale = Boolean(found) || !isPaused && age > FRESH_MS_MAX;
+  stage.screen.classList.toggle('stale', isStale);
+  if (isStale) {
+    // What was there is no answer to what is there.
+    say('objects', '–');
+    say('objects-sub', 'no new frame');
+  }
   const state = link.isUp ? health ? health.state : 'starting' : 'unknown';
   by('state').dataset.state = state;
   say('state-name', {ok: 'Seeing', degraded: 'Seeing, degraded', starting: 'Starting', blind: 'Blind', failed: 'Failed'}[state] || 'Not known');

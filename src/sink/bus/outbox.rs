@@ -48,7 +48,8 @@ impl Message {
 
 /// A bounded queue, in order. A message is lent out by [`Self::next`] and only gone when it is
 /// acknowledged; after a lost connection those that were lent out are lent out again. When it is
-/// full the oldest message that is not under way is lost, and counted.
+/// full the oldest message that was never lent out is lost, and counted: of the others nobody
+/// knows whether they have arrived, so they could be counted neither way.
 pub(super) struct Outbox {
     queue: Mutex<Queue>,
     messages_max: usize,
@@ -62,6 +63,8 @@ struct Queue {
     bytes: usize,
     /// How many at the front are under way.
     under_way: usize,
+    /// How many at the front are, or were when a connection was lost.
+    tried: usize,
     is_closed: bool,
 }
 
@@ -81,7 +84,7 @@ impl Outbox {
         queue.messages.push_back(message);
         while queue.messages.len() > self.messages_max || queue.bytes > BYTES_MAX {
             // At the latest this is the new one itself.
-            let oldest = queue.under_way;
+            let oldest = queue.tried;
             let Some(gone) = queue.messages.remove(oldest) else {
                 break;
             };
@@ -100,6 +103,7 @@ impl Outbox {
         }
         let message = queue.messages.get(queue.under_way)?.clone();
         queue.under_way += 1;
+        queue.tried = queue.tried.max(queue.under_way);
         Some(message)
     }
 
@@ -110,6 +114,7 @@ impl Outbox {
             return;
         }
         queue.under_way -= 1;
+        queue.tried -= 1;
         if let Some(done) = queue.messages.pop_front() {
             queue.bytes -= done.payload.len();
         }
@@ -157,7 +162,7 @@ impl Outbox {
         let mut queue = self.lock();
         let count = queue.messages.len() as u64;
         queue.messages.clear();
-        (queue.bytes, queue.under_way) = (0, 0);
+        (queue.bytes, queue.under_way, queue.tried) = (0, 0, 0);
         self.lost.fetch_add(count, Ordering::Relaxed);
     }
 
@@ -195,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_that_is_not_under_way_is_lost_and_counted() {
+    fn the_oldest_that_was_never_under_way_is_lost_and_counted() {
         let outbox = Outbox::new(3);
         (0..3).for_each(|number| outbox.push(numbered(number)));
         assert_eq!(sent(&outbox, 2), [0, 1]);
@@ -203,9 +208,11 @@ mod tests {
         outbox.push(numbered(4));
         assert_eq!(outbox.lost(), 2);
         outbox.rewind();
-        assert_eq!(sent(&outbox, 9), [0, 1, 4]);
         outbox.push(numbered(5));
         assert_eq!((outbox.waiting(), outbox.lost()), (3, 3));
+        assert_eq!(sent(&outbox, 9), [0, 1, 5]);
+        outbox.push(numbered(6));
+        assert_eq!((outbox.waiting(), outbox.lost()), (3, 4));
     }
 
     #[test]

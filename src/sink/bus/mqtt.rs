@@ -23,6 +23,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(5);
 const RETRY_MIN: Duration = Duration::from_millis(500);
 const RETRY_MAX: Duration = Duration::from_secs(10);
 
+/// How long the broker may take to hang up.
+const GOODBYE_TIME_MAX: Duration = Duration::from_millis(200);
+
 /// Largest packet, in bytes: a line of detections and its topic fit twice.
 const PACKET_BYTES_MAX: usize = 128 * 1024;
 
@@ -115,6 +118,9 @@ impl Courier {
         while !self.outbox.is_done() {
             let connection = Connection::new(&self);
             let ended = connection.serve().await;
+            if self.outbox.is_done() {
+                return;
+            }
             self.outbox.rewind();
             if connection.is_up.get() {
                 (wait, is_known_away) = (RETRY_MIN, false);
@@ -229,7 +235,8 @@ impl<'a> Connection<'a> {
         }
         // Without this the broker would publish the will, which says the same.
         let _ = client.disconnect().await;
-        tokio::task::yield_now().await;
+        // The broker hangs up then, which ends the other half first.
+        tokio::time::sleep(GOODBYE_TIME_MAX).await;
     }
 
     /// Says on the status topic whether the vehicle is there.

@@ -32,6 +32,7 @@ pub mod class;
 pub mod cli;
 pub mod clock;
 pub mod config;
+mod count;
 pub mod decode;
 pub mod detection;
 pub mod detector;

@@ -1,6 +1,6 @@
 //! What the live page counts.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::count::Count;
 
 /// Why somebody was turned away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,44 +46,30 @@ impl Refused {
     }
 }
 
-/// A number that rises.
-#[derive(Debug, Default)]
-pub(super) struct Counter(AtomicU64);
-
-impl Counter {
-    pub(super) fn add(&self, count: u64) {
-        self.0.fetch_add(count, Ordering::Relaxed);
-    }
-
-    pub(super) fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 /// All that is counted since the start.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     /// Requests that were let in.
-    pub(super) requests: Counter,
+    pub(super) requests: Count,
     /// Pictures made.
-    pub(super) pictures: Counter,
+    pub(super) pictures: Count,
     /// Frames of which no picture could be made.
-    pub(super) picture_faults: Counter,
+    pub(super) picture_faults: Count,
     /// Frames that the picture thread missed.
-    pub(super) pictures_missed: Counter,
+    pub(super) pictures_missed: Count,
     /// Lines that readers of the stream of detections missed.
-    pub(super) lines_missed: Counter,
+    pub(super) lines_missed: Count,
     /// Clients that were dropped because they did not read.
-    pub(super) stuck: Counter,
+    pub(super) stuck: Count,
     /// Faults of the system while connections were taken.
-    pub(super) accept_faults: Counter,
+    pub(super) accept_faults: Count,
     /// Times that one of the threads was started again.
-    pub(super) restarts: Counter,
-    refused: [Counter; Refused::COUNT],
+    pub(super) restarts: Count,
+    refused: [Count; Refused::COUNT],
 }
 
 impl Counters {
-    pub(super) fn refused(&self, why: Refused) -> &Counter {
+    pub(super) fn refused(&self, why: Refused) -> &Count {
         &self.refused[why as usize]
     }
 }

@@ -2,7 +2,6 @@
 
 use super::access::Access;
 use super::connection::serve;
-use super::counters::Counter;
 use super::error::LiveError;
 use super::feed::{Feed, FeedSink};
 use super::hub::{Hub, Preserve};
@@ -12,6 +11,7 @@ use super::routes::Site;
 use super::token::Token;
 use crate::bulletin::Bulletin;
 use crate::config::LiveSettings;
+use crate::count::Count;
 use crate::footage::{FootageReceiver, Tap, tap};
 use crate::pipeline::Observer;
 use crate::sink::Sink;
@@ -188,7 +188,7 @@ enum Done {
 fn keep_going(
     name: &str,
     is_stopped: &dyn Fn() -> bool,
-    restarts: &Counter,
+    restarts: &Count,
     body: &mut dyn FnMut() -> std::io::Result<Done>,
 ) {
     while !is_stopped() {
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_thread_that_fails_is_started_again_until_it_is_done() {
-        let (restarts, mut runs) = (Counter::default(), 0);
+        let (restarts, mut runs) = (Count::default(), 0);
         keep_going("test", &|| false, &restarts, &mut || {
             runs += 1;
             match runs {
@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn nothing_is_started_again_at_the_end() {
-        let (restarts, is_over) = (Counter::default(), std::cell::Cell::new(false));
+        let (restarts, is_over) = (Count::default(), std::cell::Cell::new(false));
         keep_going("test", &|| is_over.get(), &restarts, &mut || {
             is_over.set(true);
             Err(std::io::ErrorKind::OutOfMemory.into())

@@ -16,7 +16,7 @@ pub(super) fn run(mut supervisor: Supervisor, shared: &Shared) -> Result<Option<
         if next == Next::Frame {
             shared.times.note_frame(frame.stamp.monotonic_ns);
             if shared.pace == Pace::Live && !sieve.takes(shared.load.every_nth()) {
-                shared.tallies.skipped.add_one();
+                shared.tallies.skipped.add(1);
                 continue;
             }
         }

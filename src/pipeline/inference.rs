@@ -99,7 +99,7 @@ impl Inference {
         let picture = match self.decoder.picture(frame) {
             Ok(picture) => picture,
             Err(error) => {
-                shared.tallies.damaged.add_one();
+                shared.tallies.damaged.add(1);
                 if !std::mem::replace(&mut self.is_last_damaged, true) {
                     log::warn!("damaged frame {} skipped: {error}", frame.stamp.sequence);
                 }
@@ -114,7 +114,7 @@ impl Inference {
         let times = match model.detector.detect(&picture, &mut message.detections) {
             Ok(times) => times,
             Err(error) => {
-                shared.tallies.failed.add_one();
+                shared.tallies.failed.add(1);
                 return count_failure(&mut self.failures_in_a_row, &error.to_string());
             }
         };

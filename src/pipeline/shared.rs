@@ -5,13 +5,14 @@ use super::load::LoadControl;
 use super::times::Times;
 use crate::annotate::AnnotateReport;
 use crate::capture::{CaptureCounters, StopFlag};
+use crate::count::Count;
 use crate::mailbox::Mailbox;
 use crate::rules::Rules;
 use crate::source::Pace;
 use crate::statistics::Statistics;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -63,25 +64,11 @@ pub(super) struct Shared {
 #[derive(Debug, Default)]
 pub(super) struct Tallies {
     /// Frames whose bytes are no picture.
-    pub(super) damaged: Tally,
+    pub(super) damaged: Count,
     /// Frames left out to shed load.
-    pub(super) skipped: Tally,
+    pub(super) skipped: Count,
     /// Frames that the detector failed on.
-    pub(super) failed: Tally,
-}
-
-/// A counter. Relaxed: each stands alone, none guards other data.
-#[derive(Debug, Default)]
-pub(super) struct Tally(AtomicU64);
-
-impl Tally {
-    pub(super) fn add_one(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
+    pub(super) failed: Count,
 }
 
 impl Shared {

@@ -1,8 +1,8 @@
 //! What a recorder did so far, for any thread.
 
 use crate::clock::monotonic_ns;
+use crate::count::Count;
 use serde::{Deserialize, Serialize};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A disk that has not answered for so long is a trouble.
@@ -33,24 +33,6 @@ pub struct RecorderReport {
     pub trouble: Option<String>,
     /// Why events keep nothing at present; `None`: they do.
     pub kept_trouble: Option<String>,
-}
-
-/// A number that threads share.
-#[derive(Debug, Default)]
-pub(super) struct Count(AtomicU64);
-
-impl Count {
-    pub(super) fn add(&self, number: u64) {
-        self.0.fetch_add(number, Ordering::Relaxed);
-    }
-
-    pub(super) fn set(&self, number: u64) {
-        self.0.store(number, Ordering::Relaxed);
-    }
-
-    pub(super) fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
 }
 
 /// A sentence that threads share.

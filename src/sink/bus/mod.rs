@@ -23,6 +23,10 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+/// First and longest wait before a bus that failed is tried again.
+const RETRY_MIN: Duration = Duration::from_millis(500);
+const RETRY_MAX: Duration = Duration::from_secs(10);
+
 /// How long the end waits until the bus has all.
 const FINISH_TIME_MAX: Duration = Duration::from_secs(2);
 

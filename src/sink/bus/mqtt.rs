@@ -2,6 +2,7 @@
 
 use super::outbox::{Outbox, Topic};
 use super::uri::MqttUri;
+use super::{RETRY_MAX, RETRY_MIN};
 use crate::sink::SinkError;
 use rumqttc::{
     AsyncClient, ConnectionError, Event, EventLoop, Incoming, LastWill, MqttOptions, QoS,
@@ -18,10 +19,6 @@ const WINDOW: usize = 32;
 
 /// How often the broker hears of an idle client; it declares it dead after half as long again.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
-
-/// First and longest wait before the broker is tried again.
-const RETRY_MIN: Duration = Duration::from_millis(500);
-const RETRY_MAX: Duration = Duration::from_secs(10);
 
 /// How long the broker may take to hang up.
 const GOODBYE_TIME_MAX: Duration = Duration::from_millis(200);
@@ -204,8 +201,6 @@ impl<'a> Connection<'a> {
             self.room.notified().await;
         }
         self.announce(client, BIRTH).await;
-        let topics = [Topic::Detections, Topic::Events, Topic::Health]
-            .map(|topic| (topic, uri.vehicle.topic(topic.name())));
         while !outbox.is_done() {
             let Some(message) = outbox.next(WINDOW) else {
                 tokio::select! {
@@ -214,9 +209,7 @@ impl<'a> Connection<'a> {
                 }
                 continue;
             };
-            let Some((_, topic)) = topics.iter().find(|(known, _)| *known == message.topic) else {
-                continue;
-            };
+            let topic = uri.vehicle.topic(message.topic.name());
             let qos = match uri.is_acknowledged {
                 true => QoS::AtLeastOnce,
                 false => QoS::AtMostOnce,

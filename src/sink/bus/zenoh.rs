@@ -3,6 +3,7 @@
 use super::encode::Encoding;
 use super::outbox::{Message, Outbox, Topic};
 use super::uri::ZenohUri;
+use super::{RETRY_MAX, RETRY_MIN};
 use crate::sink::SinkError;
 use std::collections::VecDeque;
 use std::io;
@@ -25,10 +26,6 @@ const LOOK_PERIOD: Duration = Duration::from_millis(50);
 
 /// How long after a broken link those who listened before are waited for.
 const LISTENERS_TIME_MAX: Duration = Duration::from_secs(5);
-
-/// First and longest wait before a session is tried again.
-const RETRY_MIN: Duration = Duration::from_millis(500);
-const RETRY_MAX: Duration = Duration::from_secs(10);
 
 /// What delivers an outbox to a Zenoh network, until it is closed and empty. Where nobody listens,
 /// nothing is kept and nothing lost.

@@ -148,6 +148,13 @@ fn file_error(path: &Path) -> impl Fn(std::io::Error) -> LabError {
     }
 }
 
+/// A port of this computer that nobody uses at the moment.
+pub fn free_port() -> std::io::Result<u16> {
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?
+        .local_addr()?
+        .port())
+}
+
 fn require_program(program: &'static str, package: &'static str) -> Result<(), LabError> {
     if crate::workspace::is_on_path(program) {
         return Ok(());

@@ -2,10 +2,11 @@
 
 use super::{LoadArgs, LoadError, file_error};
 use crate::bench::python::Environment;
+use crate::lab;
 use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
@@ -57,9 +58,7 @@ impl Drop for Ending {
 }
 
 fn free_port() -> Result<u16, LoadError> {
-    let wrong = file_error(Path::new("127.0.0.1"));
-    let listener = TcpListener::bind("127.0.0.1:0").map_err(&wrong)?;
-    Ok(listener.local_addr().map_err(wrong)?.port())
+    lab::free_port().map_err(file_error(Path::new("127.0.0.1")))
 }
 
 fn wait_for(port: u16, what: &str) -> Result<(), LoadError> {

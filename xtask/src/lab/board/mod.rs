@@ -31,7 +31,6 @@ use super::{LabError, file_error};
 use child::{LastedTooLong, output_within};
 use link::Link;
 use std::io::{Read, Seek, SeekFrom};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -76,7 +75,7 @@ impl LabBoard {
     pub fn start_with(overlay: &Overlay, options: &BootOptions) -> Result<Self, LabError> {
         super::require_program("qemu-system-aarch64", "qemu-system-arm")?;
         super::require_program("ssh", "openssh-client")?;
-        let port = free_port().map_err(file_error(Path::new("127.0.0.1")))?;
+        let port = super::free_port().map_err(file_error(Path::new("127.0.0.1")))?;
         let log = overlay.folder().join("qemu.log");
         let qemu_log = std::fs::File::create(&log).map_err(file_error(&log))?;
         let mut qemu = qemu(overlay, options, port);
@@ -327,11 +326,6 @@ fn qemu(overlay: &Overlay, options: &BootOptions, port: u16) -> Command {
     qemu.args(["-device", "virtio-net-pci,netdev=net,romfile="]);
     qemu.args(["-device", "virtio-rng-pci"]);
     qemu
-}
-
-/// A port that nobody uses at the moment.
-fn free_port() -> std::io::Result<u16> {
-    Ok(TcpListener::bind((link::ADDRESS, 0))?.local_addr()?.port())
 }
 
 /// The last lines of a text file, which may be large or missing.

@@ -1,10 +1,10 @@
 //! Where the fleet's messages gather: the script of `board/fleet`, started and asked.
 
-use super::super::{LabError, file_error, require_program};
+use super::super::{LabError, file_error, free_port, require_program};
 use crate::workspace;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::fs::{self, File};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -131,10 +131,6 @@ impl Drop for Centre {
         }
         let _ = self.child.wait();
     }
-}
-
-fn free_port() -> std::io::Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
 /// Name, process group and processor time in seconds from `/proc/PID/stat` (proc(5)).

@@ -1,5 +1,6 @@
 //! Takes connections, as many as there is room for, and serves each within limits.
 
+use super::guests::Guest;
 use super::hub::Hub;
 use super::routes::{Site, router};
 use super::status;
@@ -16,7 +17,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::OwnedSemaphorePermit;
 
 /// How long the head of a request may take, and how long a connection may be idle.
 const HEAD_PATIENCE: Duration = Duration::from_secs(5);
@@ -45,7 +45,7 @@ const TOO_MANY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\
 #[derive(Clone)]
 pub(super) struct Caller {
     pub(super) ip: IpAddr,
-    _place: Arc<OwnedSemaphorePermit>,
+    _place: Arc<Guest>,
 }
 
 /// Serves until the end, or until the system fails for good.
@@ -68,7 +68,7 @@ pub(super) async fn serve(listener: TcpListener, site: Site) {
 async fn accept(listener: &TcpListener, router: &Router, hub: &Arc<Hub>) {
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => match hub.connect() {
+            Ok((stream, peer)) => match hub.connect(peer.ip()) {
                 Some(place) => {
                     let caller = Caller {
                         ip: peer.ip(),

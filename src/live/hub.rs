@@ -4,6 +4,7 @@ use super::access::Access;
 use super::attempts::Attempts;
 use super::counters::{Counters, Refused};
 use super::feed::Feed;
+use super::guests::{Guest, Guests};
 use super::shot::Shot;
 use super::status::History;
 use crate::bulletin::Bulletin;
@@ -11,13 +12,11 @@ use crate::clock::monotonic_ns;
 use crate::health::{HealthReport, HealthState};
 use crate::pipeline::{Observer, Snapshot};
 use axum::extract::ws::Utf8Bytes;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-
-/// Connections at a time.
-pub(super) const CONNECTIONS_MAX: usize = 64;
 
 /// Streams at a time: WebSocket, motion JPEG and server-sent events together.
 pub(super) const STREAMS_MAX: usize = 16;
@@ -47,7 +46,7 @@ pub(super) struct Hub {
     pub(super) observer: Observer,
     bulletin: Bulletin,
     stop: watch::Sender<bool>,
-    connections: Arc<Semaphore>,
+    guests: Guests,
     streams: Arc<Semaphore>,
     preserving: Arc<Semaphore>,
     watchers: AtomicUsize,
@@ -74,7 +73,7 @@ impl Hub {
             observer,
             bulletin,
             stop: watch::Sender::new(false),
-            connections: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+            guests: Guests::default(),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             preserving: Arc::new(Semaphore::new(1)),
             watchers: AtomicUsize::new(0),
@@ -102,10 +101,9 @@ impl Hub {
             .await;
     }
 
-    /// A place among the connections, if there is one.
-    pub(super) fn connect(&self) -> Option<OwnedSemaphorePermit> {
-        let place = Arc::clone(&self.connections).try_acquire_owned();
-        self.or_refused(place.ok(), Refused::Connections)
+    /// A place among the connections, if there is one for somebody at this address.
+    pub(super) fn connect(&self, from: IpAddr) -> Option<Guest> {
+        self.or_refused(self.guests.join(from), Refused::Connections)
     }
 
     /// A place among the streams, if there is one.
@@ -127,7 +125,7 @@ impl Hub {
     }
 
     pub(super) fn connections(&self) -> usize {
-        CONNECTIONS_MAX - self.connections.available_permits()
+        self.guests.count()
     }
 
     pub(super) fn streams(&self) -> usize {

@@ -2,7 +2,8 @@
 
 use super::counters::Refused;
 use super::exposition::{Exposition, Kind};
-use super::hub::{CONNECTIONS_MAX, Hub, STREAMS_MAX};
+use super::guests::CONNECTIONS_MAX;
+use super::hub::{Hub, STREAMS_MAX};
 use crate::class::ObjectClass;
 use crate::health::{HealthReport, HealthState};
 use crate::pipeline::{Drops, Snapshot};

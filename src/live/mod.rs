@@ -41,6 +41,7 @@ mod encoder;
 mod error;
 mod exposition;
 mod feed;
+mod guests;
 mod hub;
 mod incidents;
 mod metrics;

@@ -32,6 +32,8 @@ pub struct RawLive {
 pub struct RawRecord {
     /// Folder to record to; without it nothing is recorded.
     pub directory: Option<PathBuf>,
+    /// Record only while a disk of its own is mounted there.
+    pub mounted_only: Option<bool>,
     /// Seconds in a segment.
     pub segment_s: Option<i64>,
     /// The most that the ring takes.
@@ -87,6 +89,7 @@ impl RawRecord {
     pub(super) fn or(self, fallback: Self) -> Self {
         Self {
             directory: self.directory.or(fallback.directory),
+            mounted_only: self.mounted_only.or(fallback.mounted_only),
             segment_s: self.segment_s.or(fallback.segment_s),
             megabytes_max: self.megabytes_max.or(fallback.megabytes_max),
             kept_megabytes_max: self.kept_megabytes_max.or(fallback.kept_megabytes_max),
@@ -106,6 +109,7 @@ impl RawRecord {
         let directory = path("record.directory", self.directory, "the name of a folder")?;
         let fallback = RecordSettings::new(directory.clone().unwrap_or_default());
         let settings = RecordSettings {
+            mounted_only: self.mounted_only.unwrap_or(fallback.mounted_only),
             segment: seconds(
                 "record.segment_s",
                 self.segment_s,

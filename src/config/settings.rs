@@ -74,6 +74,9 @@ pub struct LiveSettings {
 pub struct RecordSettings {
     /// Folder of the recording; it is created when missing.
     pub directory: PathBuf,
+    /// Record only while the folder is on another file system than `/`: a disk that is not
+    /// mounted leaves an empty folder, and the ring would fill the system's own disk.
+    pub mounted_only: bool,
     /// Length of a segment.
     pub segment: Duration,
     /// The ring of segments takes no more than this, in bytes; the oldest go first.
@@ -94,6 +97,7 @@ impl RecordSettings {
         const GB: u64 = 1_000_000_000;
         Self {
             directory: directory.into(),
+            mounted_only: false,
             segment: Duration::from_secs(20),
             bytes_max: 8 * GB,
             kept_bytes_max: 4 * GB,

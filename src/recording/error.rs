@@ -43,6 +43,12 @@ pub(super) enum Trouble {
          itself"
     )]
     Vanished(PathBuf),
+    /// The folder is on the system's disk, where it must not be.
+    #[error(
+        "{0} is on the system's own disk: mount the disk that is meant to be there, recording begins \
+         by itself then, or set record.mounted_only = false"
+    )]
+    NotMounted(PathBuf),
     /// Another process records to this folder.
     #[error("{0}: another lookout records there; give each a folder of its own")]
     Locked(PathBuf),

@@ -19,6 +19,7 @@ mod health_log;
 mod keeper;
 mod messages;
 mod meter;
+mod mount;
 mod name;
 mod note;
 mod picture;

@@ -2,6 +2,7 @@
 
 use super::error::Trouble;
 use super::keeper::Window;
+use super::mount;
 use super::name::{SegmentName, State};
 use super::note;
 use super::segment::sync_folder;
@@ -75,6 +76,7 @@ impl Ring {
     ) -> Result<Self, Trouble> {
         let directory = &settings.directory;
         let (ring, kept) = (directory.join("ring"), directory.join("kept"));
+        mount::check(settings)?;
         for folder in [&ring, &kept] {
             fs::create_dir_all(folder).map_err(Trouble::disk(folder))?;
         }

@@ -4,6 +4,7 @@ use super::{PAUSE_MAX, PAUSE_MIN, Worker};
 use crate::clock::unix_ns;
 use crate::recording::error::Trouble;
 use crate::recording::messages::put_log;
+use crate::recording::mount;
 use crate::recording::note;
 use crate::recording::recovery::Recovery;
 use crate::recording::ring::Ring;
@@ -66,6 +67,7 @@ impl Worker {
         let segment = match &mut self.segment {
             Some(segment) => segment,
             None => {
+                mount::check(&self.settings)?;
                 ring.rescan(None)?;
                 let name = ring.next_name(unix_ns());
                 let created = Segment::create(&ring.ring, name, &self.preamble)?;

@@ -43,6 +43,17 @@ pub struct Conv {
     pub activation: Activation,
 }
 
+impl Conv {
+    /// Names of the numbers that it learns.
+    pub fn parameters(&self) -> Vec<String> {
+        let kernel = format!("{}.weight", self.weight);
+        match &self.bias {
+            Bias::Norm(norm) => vec![kernel, format!("{norm}.weight"), format!("{norm}.bias")],
+            Bias::Plain(bias) => vec![kernel, bias.clone()],
+        }
+    }
+}
+
 /// The additive part of a convolution.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Bias {
@@ -143,6 +154,16 @@ impl Network {
     /// The layer of this name.
     pub fn layer(&self, name: &str) -> Option<&Layer> {
         self.layers.iter().find(|layer| layer.name == name)
+    }
+
+    /// Convolutions of the body whose output has this stride or a smaller one.
+    pub fn body_up_to(&self, stride: usize) -> impl Iterator<Item = &Conv> {
+        let is_within = move |layer: &&Layer| layer.shape[1] * stride >= self.input_height;
+        let layers = self.layers.iter().filter(is_within);
+        layers.filter_map(|layer| match &layer.op {
+            Op::Conv(conv) if conv.weight.starts_with('_') => Some(conv),
+            Op::Conv(_) | Op::Add | Op::Upsample2 => None,
+        })
     }
 
     /// The anchors of all levels over the input.

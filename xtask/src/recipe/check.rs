@@ -87,6 +87,14 @@ impl Recipe {
         within("schedule.learning_rate", s.learning_rate, 1e-9, 10.0)?;
         within("schedule.learning_rate_end", s.learning_rate_end, 0.0, 1.0)?;
         within("schedule.body_rate", s.body_rate, 0.0, 10.0)?;
+        if ![0, 2, 4, 8, 16].contains(&s.frozen_stride) {
+            return bad("schedule.frozen_stride must be 0, 2, 4, 8 or 16");
+        }
+        if s.frozen_stride > 0 && !self.network.pretrained {
+            return bad(
+                "schedule.frozen_stride needs network.pretrained: random weights must learn",
+            );
+        }
         within("schedule.weight_decay", s.weight_decay, 0.0, 10.0)?;
         within("schedule.gradient_norm_max", s.gradient_norm_max, 1e-6, 1e9)?;
         within("schedule.average_decay", s.average_decay, 0.0, 0.999_999)?;

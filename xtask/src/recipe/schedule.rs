@@ -29,6 +29,9 @@ pub struct ScheduleRecipe {
     pub warm_up_steps: u32,
     /// The pretrained body's rate as a share of the others'.
     pub body_rate: f64,
+    /// The pretrained body's layers up to this stride in pixels stay as they are; 0 lets all
+    /// learn. They are half the work of a step: 4 doubles the images per second on a CPU.
+    pub frozen_stride: u32,
     /// How much weights shrink, as a share of the rate.
     pub weight_decay: f64,
     /// Gradients longer than this are shortened.
@@ -52,6 +55,7 @@ impl Default for ScheduleRecipe {
             learning_rate_end: 0.01,
             warm_up_steps: 150,
             body_rate: 0.5,
+            frozen_stride: 0,
             weight_decay: 0.02,
             gradient_norm_max: 10.0,
             average_decay: 0.998,

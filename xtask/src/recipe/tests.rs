@@ -60,6 +60,11 @@ fn impossible_numbers_are_named() {
     refused("mosaic_share", |r| r.augmentation.mosaic_share = 1.5);
     refused("learning_rate", |r| r.schedule.learning_rate = 0.0);
     refused("batch", |r| r.schedule.batch = 0);
+    refused("frozen_stride", |r| r.schedule.frozen_stride = 3);
+    refused("frozen_stride", |r| {
+        r.schedule.frozen_stride = 4;
+        r.network.pretrained = false;
+    });
     refused("from", |r| r.quantization.from = -0.1);
 }
 

@@ -284,6 +284,7 @@ mod tests {
     use super::*;
     use crate::model::{Mode, OBJECT_PRIOR};
     use crate::optimizer::{gradients, norm};
+    use std::collections::BTreeSet;
     use tch::{Device, Kind};
     use xtask::network::detector;
 
@@ -291,7 +292,7 @@ mod tests {
         let network = detector(32, 64);
         let mut model = Model::new(network, Device::Cpu, Kind::Float, OBJECT_PRIOR, seed);
         let schedule = Recipe::default().schedule;
-        let optimizer = Optimizer::new(&mut model.parameters, &schedule);
+        let optimizer = Optimizer::new(&mut model.parameters, &BTreeSet::new(), &schedule);
         model.require_gradients();
         (model, optimizer)
     }

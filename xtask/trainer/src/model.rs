@@ -1,7 +1,7 @@
 //! The network of `xtask::network` as torch computes it.
 
 use crate::fake_quant::FakeQuant;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tch::{Device, Kind, Tensor, no_grad};
 use xtask::network::{Activation, Bias, Conv, INPUT, NORM_EPSILON, Network, Op};
 
@@ -43,6 +43,8 @@ pub struct Model {
     pub statistics: BTreeMap<String, Tensor>,
     /// What [`Mode::Train`] rounds, where it does.
     pub fake_quant: Option<FakeQuant>,
+    /// Parameters that stay as they are.
+    frozen: BTreeSet<String>,
     device: Device,
     /// What convolutions compute in; parameters are always `f32`.
     compute: Kind,
@@ -117,6 +119,7 @@ impl Model {
             parameters,
             statistics,
             fake_quant: None,
+            frozen: BTreeSet::new(),
             device,
             compute,
         };
@@ -201,10 +204,22 @@ impl Model {
         Ok(loaded)
     }
 
-    /// Turns gradients of all parameters on.
+    /// Keeps the body's layers up to this stride as they are: neither their weights nor their
+    /// statistics change from here on.
+    pub fn freeze(&mut self, stride: usize) {
+        let layers = self.network.body_up_to(stride);
+        self.frozen = layers.flat_map(|conv| conv.parameters()).collect();
+    }
+
+    /// Names of the parameters that stay as they are.
+    pub fn frozen(&self) -> &BTreeSet<String> {
+        &self.frozen
+    }
+
+    /// Turns gradients of all parameters on that are not frozen.
     pub fn require_gradients(&mut self) {
-        for parameter in self.parameters.values_mut() {
-            *parameter = parameter.set_requires_grad(true);
+        for (name, parameter) in &mut self.parameters {
+            *parameter = parameter.set_requires_grad(!self.frozen.contains(name));
         }
     }
 
@@ -279,45 +294,77 @@ impl Model {
     }
 
     fn convolve(&self, conv: &Conv, input: &Tensor, mode: Mode) -> Tensor {
-        let weight = &self.parameters[&format!("{}.weight", conv.weight)];
+        let name = format!("{}.weight", conv.weight);
         let weight = match &self.fake_quant {
-            Some(fake) if mode == Mode::Train => fake.weight(weight),
-            _ => weight.shallow_clone(),
+            Some(fake) if mode == Mode::Train => fake.weight(&self.parameters[&name]),
+            _ => self.parameters[&name].shallow_clone(),
         };
-        let weight = weight.to_kind(self.compute);
+        let is_still = mode == Mode::Infer || mode == Mode::Train && self.frozen.contains(&name);
+        let mut out = match &conv.bias {
+            Bias::Plain(bias) => self.filter(conv, input, &weight, Some(&self.parameters[bias])),
+            Bias::Norm(norm) if is_still => {
+                let (slope, offset) = self.line(norm);
+                let weight = weight * slope.reshape([-1, 1, 1, 1]);
+                self.filter(conv, input, &weight, Some(&offset))
+            }
+            Bias::Norm(norm) => {
+                let out = self.filter(conv, input, &weight, None);
+                self.normalised(norm, &out, mode)
+            }
+        };
+        match conv.activation {
+            // In place: nobody else reads it, and memory is what a CPU waits for.
+            Activation::Relu6 => out.relu6_(),
+            Activation::None => out,
+        }
+    }
+
+    /// The convolution alone.
+    fn filter(
+        &self,
+        conv: &Conv,
+        input: &Tensor,
+        weight: &Tensor,
+        bias: Option<&Tensor>,
+    ) -> Tensor {
+        // oneDNN finds no fast 16-bit kernel for the gradients of a depthwise convolution.
+        let is_slow = conv.groups > 1 && !self.device.is_cuda();
+        let kind = if is_slow { Kind::Float } else { self.compute };
         let (stride, pad) = (conv.stride as i64, (conv.kernel / 2) as i64);
-        let bias = match &conv.bias {
-            Bias::Plain(bias) => Some(self.parameters[bias].to_kind(self.compute)),
-            Bias::Norm(_) => None,
-        };
-        let groups = conv.groups as i64;
-        let mut out = input.conv2d(
-            &weight,
-            bias.as_ref(),
+        let out = input.to_kind(kind).conv2d(
+            &weight.to_kind(kind),
+            bias.map(|bias| bias.to_kind(kind)).as_ref(),
             [stride, stride],
             [pad, pad],
             [1, 1],
-            groups,
+            conv.groups as i64,
         );
-        if let Bias::Norm(norm) = &conv.bias {
-            if mode == Mode::Recentre {
-                self.recentre(norm, &out);
-            }
-            out = out.batch_norm(
-                Some(&self.parameters[&format!("{norm}.weight")]),
-                Some(&self.parameters[&format!("{norm}.bias")]),
-                Some(&self.statistics[&format!("{norm}.running_mean")]),
-                Some(&self.statistics[&format!("{norm}.running_var")]),
-                mode == Mode::Train,
-                NORM_MOMENTUM,
-                NORM_EPSILON,
-                self.device.is_cuda(),
-            );
+        out.to_kind(self.compute)
+    }
+
+    /// What a normalisation does by its running statistics: slope and offset, `[channels]`.
+    fn line(&self, norm: &str) -> (Tensor, Tensor) {
+        let parameter = |part: &str| &self.parameters[&format!("{norm}.{part}")];
+        let statistic = |part: &str| &self.statistics[&format!("{norm}.{part}")];
+        let slope = parameter("weight") / (statistic("running_var") + NORM_EPSILON).sqrt();
+        let offset = parameter("bias") - statistic("running_mean") * &slope;
+        (slope, offset)
+    }
+
+    fn normalised(&self, norm: &str, out: &Tensor, mode: Mode) -> Tensor {
+        if mode == Mode::Recentre {
+            self.recentre(norm, out);
         }
-        match conv.activation {
-            Activation::Relu6 => out.relu6(),
-            Activation::None => out,
-        }
+        out.batch_norm(
+            Some(&self.parameters[&format!("{norm}.weight")]),
+            Some(&self.parameters[&format!("{norm}.bias")]),
+            Some(&self.statistics[&format!("{norm}.running_mean")]),
+            Some(&self.statistics[&format!("{norm}.running_var")]),
+            mode == Mode::Train,
+            NORM_MOMENTUM,
+            NORM_EPSILON,
+            self.device.is_cuda(),
+        )
     }
 
     /// Makes mean and variance of `input` those of a normalisation, its result the same.

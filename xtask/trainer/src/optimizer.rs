@@ -1,7 +1,7 @@
 //! AdamW and the moving average of the weights, with all their state in the open, so that a
 //! checkpoint holds everything and a resumed run goes on as if it had never stopped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tch::{Kind, Tensor, no_grad};
 use xtask::recipe::ScheduleRecipe;
 
@@ -38,8 +38,13 @@ struct All {
 }
 
 impl Optimizer {
-    /// A fresh state for `parameters`, whose tensors become views of one long tensor.
-    pub fn new(parameters: &mut BTreeMap<String, Tensor>, recipe: &ScheduleRecipe) -> Self {
+    /// A fresh state for `parameters`, whose tensors become views of one long tensor. The
+    /// `frozen` ones stay as they are.
+    pub fn new(
+        parameters: &mut BTreeMap<String, Tensor>,
+        frozen: &BTreeSet<String>,
+        recipe: &ScheduleRecipe,
+    ) -> Self {
         no_grad(|| {
             let flat = in_one_piece(parameters.values());
             let filled = |value: &dyn Fn(&str, &Tensor) -> f64| {
@@ -51,12 +56,10 @@ impl Optimizer {
                 first: flat.zeros_like(),
                 second: flat.zeros_like(),
                 average: flat.copy(),
-                rates: filled(&|name, _| {
-                    if name.starts_with('_') {
-                        recipe.body_rate
-                    } else {
-                        1.0
-                    }
+                rates: filled(&|name, _| match name {
+                    _ if frozen.contains(name) => 0.0,
+                    _ if name.starts_with('_') => recipe.body_rate,
+                    _ => 1.0,
                 }),
                 // Norms and biases have one dimension; shrinking them helps nobody.
                 shrinks: filled(&|_, tensor| f64::from(u8::from(tensor.dim() > 1))),
@@ -122,20 +125,17 @@ impl Optimizer {
 /// The gradients of `loss`, in one piece and in the order of an [`Optimizer`] of these
 /// parameters. Nothing is left behind in the parameters, so that nothing is to be cleared.
 pub fn gradients(loss: &Tensor, parameters: &BTreeMap<String, Tensor>) -> Tensor {
-    let parameters: Vec<&Tensor> = parameters.values().collect();
-    let gradients = Tensor::run_backward(&[loss], &parameters, false, false);
+    let learnt: Vec<&Tensor> = parameters.values().filter(|p| p.requires_grad()).collect();
+    let mut gradients = Tensor::run_backward(&[loss], &learnt, false, false).into_iter();
     no_grad(|| {
-        let parts = gradients
-            .iter()
-            .zip(&parameters)
-            .map(|(gradient, parameter)| {
-                if gradient.defined() {
-                    flat_order(gradient)
-                } else {
-                    // The loss does not depend on it.
-                    flat_order(parameter).zeros_like()
-                }
-            });
+        let parts = parameters.values().map(|parameter| {
+            let gradient = parameter.requires_grad().then(|| gradients.next());
+            match gradient.flatten().filter(Tensor::defined) {
+                Some(gradient) => flat_order(&gradient),
+                // It is frozen, or the loss does not depend on it.
+                None => flat_order(parameter).zeros_like(),
+            }
+        });
         Tensor::cat(&parts.collect::<Vec<_>>(), 0)
     })
 }
@@ -195,7 +195,8 @@ mod tests {
     fn parameters_keep_shape_and_numbers_as_views() {
         let before = parameters();
         let mut views = parameters();
-        let mut optimizer = Optimizer::new(&mut views, &ScheduleRecipe::default());
+        let mut optimizer =
+            Optimizer::new(&mut views, &BTreeSet::new(), &ScheduleRecipe::default());
         assert_eq!(views, before);
         assert_eq!(optimizer.average, before);
         let _ = optimizer.all.parameters.fill_(7.0);
@@ -210,7 +211,7 @@ mod tests {
             weight_decay: 0.1,
             ..ScheduleRecipe::default()
         };
-        let mut optimizer = Optimizer::new(&mut views, &recipe);
+        let mut optimizer = Optimizer::new(&mut views, &BTreeSet::new(), &recipe);
         let given: BTreeMap<_, _> = std::mem::take(&mut views)
             .into_iter()
             .map(|(name, tensor)| (name, tensor.set_requires_grad(true)))
@@ -241,7 +242,11 @@ mod tests {
     #[test]
     fn swapping_the_average_twice_changes_nothing() {
         let mut parameters = parameters();
-        let mut optimizer = Optimizer::new(&mut parameters, &ScheduleRecipe::default());
+        let mut optimizer = Optimizer::new(
+            &mut parameters,
+            &BTreeSet::new(),
+            &ScheduleRecipe::default(),
+        );
         let sum = |p: &BTreeMap<String, Tensor>| p["norm.bias"].sum(Kind::Float).double_value(&[]);
         let _ = optimizer.all.parameters.fill_(5.0);
         optimizer.swap_average();

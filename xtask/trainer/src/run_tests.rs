@@ -110,6 +110,47 @@ fn a_seed_decides_everything_even_across_an_interruption() {
 }
 
 #[test]
+fn what_is_frozen_stays_and_the_rest_learns() {
+    let root = tempfile::tempdir().unwrap();
+    let data = data(root.path());
+    let mut job = job(&data, &root.path().join("work"));
+    job.recipe.schedule.frozen_stride = 4;
+    job.recipe.schedule.weight_decay = 1.0;
+    let mut run = prepare(job).unwrap();
+    let numbers = |run: &Run| -> BTreeMap<String, Tensor> {
+        let both = run.model.parameters.iter().chain(&run.model.statistics);
+        both.map(|(name, tensor)| (name.clone(), tensor.detach().copy()))
+            .collect()
+    };
+    let before = numbers(&run);
+    run.train_steps(2).unwrap();
+    let after = numbers(&run);
+    let average = &run.optimizer.average;
+    let has_changed = |name: &str| before[name] != after[name];
+    let still = [
+        "_conv_stem.weight",
+        "_bn0.bias",
+        "_bn0.running_var",
+        "_blocks.2._project_conv.weight",
+        // The first layer of the next stage still has this stride.
+        "_blocks.3._expand_conv.weight",
+        "_blocks.3._bn0.running_mean",
+    ];
+    for name in still {
+        assert!(!has_changed(name), "{name}");
+        let drift = average.get(name).map(|a| (a - &before[name]).abs().max());
+        assert!(drift.is_none_or(|d| d.double_value(&[]) < 1e-6), "{name}");
+    }
+    for name in [
+        "_blocks.3._depthwise_conv.weight",
+        "_blocks.3._bn1.running_var",
+        "head.boxes.weight",
+    ] {
+        assert!(has_changed(name), "{name}");
+    }
+}
+
+#[test]
 fn every_kind_of_recipe_trains() {
     use xtask::recipe::{AnchorSource, Assignment, BoxLoss, ClassLoss};
     let root = tempfile::tempdir().unwrap();

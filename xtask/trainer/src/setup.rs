@@ -82,7 +82,9 @@ pub fn prepare(job: TrainJob) -> Result<Run, TrainError> {
         None if job.recipe.network.pretrained => drop(model.load_pretrained(&job.pretrained)?),
         None => {}
     }
-    let mut optimizer = Optimizer::new(&mut model.parameters, &job.recipe.schedule);
+    model.freeze(job.recipe.schedule.frozen_stride as usize);
+    let frozen = model.frozen().clone();
+    let mut optimizer = Optimizer::new(&mut model.parameters, &frozen, &job.recipe.schedule);
     let state = resumed(&job, &mut model, &mut optimizer)?;
     if let Some(ranges) = &state.ranges {
         model.compute_in(Kind::Float);

@@ -24,6 +24,8 @@ enum Verb {
     TrainAndExport(Box<xtask::train_and_export::TrainAndExportArgs>),
     /// Trains a ladder of detectors, one change at a time, and tells what each is worth
     Ladder(xtask::ladder::LadderArgs),
+    /// Tells how good detectors become with growing shares of the data, and what more would bring
+    LearningCurve(xtask::learning_curve::LearningCurveArgs),
     /// Shows what is in data sets: counts, sizes, anchors, examples, suspected label faults
     Explore(xtask::explore::ExploreArgs),
     /// Measures a model on data sets with the firmware's own detector, or compares two
@@ -76,6 +78,7 @@ fn main() -> ExitCode {
     let result: Result<(), Box<dyn Error>> = match Cli::parse().verb {
         Verb::TrainAndExport(args) => return train_and_export(&args),
         Verb::Ladder(args) => xtask::ladder::run(&args).map_err(Into::into),
+        Verb::LearningCurve(args) => xtask::learning_curve::run(&args).map_err(Into::into),
         Verb::Evaluate(args) => xtask::evaluate::run(args).map_err(Into::into),
         Verb::Explore(args) => xtask::explore::run(&args).map(drop).map_err(Into::into),
         Verb::Report(args) => xtask::report::run(&args).map_err(Into::into),

@@ -216,6 +216,7 @@ fn job(
         resume: args.resume,
         combined_riders: args.combined_riders,
         strict: args.strict,
+        share: 1.0,
         recipe: recipe(args)?,
         finish: Finish::Export,
         force: args.force,

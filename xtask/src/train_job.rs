@@ -107,6 +107,9 @@ pub struct TrainJob {
     pub combined_riders: CombinedRiders,
     /// Fail on the first broken entry of a data set instead of skipping it.
     pub strict: bool,
+    /// Share of each data set's training images that is used, 0 to 1; the seed draws them.
+    #[serde(default = "all")]
+    pub share: f64,
     /// How to train.
     pub recipe: Recipe,
     /// What comes after the training.
@@ -122,6 +125,10 @@ pub struct TrainJob {
     pub work: PathBuf,
     /// The user's command line, for the model card.
     pub command: String,
+}
+
+fn all() -> f64 {
+    1.0
 }
 
 /// Why a job could not be read, written or accepted.
@@ -194,6 +201,12 @@ impl TrainJob {
         if !self.minutes.is_none_or(|m| m.is_finite() && m > 0.0) {
             return bad("--minutes must be a positive number".into());
         }
+        if !(self.share > 0.0 && self.share <= 1.0) {
+            return bad(format!(
+                "a share of {} of the images: it must be above 0 and at most 1",
+                self.share
+            ));
+        }
         self.recipe.check(self.input_height, self.input_width)?;
         Ok(())
     }
@@ -258,6 +271,11 @@ pub enum TrainEvent {
     Note {
         /// One line of text.
         text: String,
+    },
+    /// The training images have been listed.
+    Images {
+        /// How many there are.
+        count: u64,
     },
     /// A validation set was evaluated.
     Evaluated {

@@ -18,6 +18,7 @@ fn job() -> TrainJob {
         resume: false,
         combined_riders: CombinedRiders::Split,
         strict: false,
+        share: 1.0,
         recipe: Recipe::default(),
         finish: Finish::Export,
         force: false,

@@ -271,7 +271,7 @@ impl View {
             self.state.step(report);
         }
         match event {
-            TrainEvent::Step { .. } => {}
+            TrainEvent::Step { .. } | TrainEvent::Images { .. } => {}
             TrainEvent::Note { text } => self.block.note(&text),
             TrainEvent::Evaluated {
                 set,

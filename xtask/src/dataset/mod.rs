@@ -41,6 +41,7 @@ mod parallel;
 mod person_on_cycle;
 mod picture;
 mod scalar;
+mod share;
 mod summary;
 mod voc;
 mod yaml;

@@ -19,6 +19,7 @@ fn job(work: PathBuf) -> TrainJob {
         resume: false,
         combined_riders: Default::default(),
         strict: false,
+        share: 1.0,
         recipe: Default::default(),
         finish: Finish::Export,
         force: false,

@@ -8,16 +8,11 @@ pub use outcome::Outcome;
 pub use rungs::{RUNGS, Rung, Setting};
 
 use crate::dataset::CombinedRiders;
-use crate::fetch::FetchError;
-use crate::fetch::cache::Cache;
-use crate::fetch::libtorch::{self, Libtorch};
 use crate::page::PageError;
-use crate::pretrained;
 use crate::render_drive::{self, RenderDriveArgs, RenderDriveError};
-use crate::train_and_export::{InputSize, TrainAndExportError, data_folder, wants_cuda};
-use crate::train_job::{Device, EVENT_LOG, Finish, JobError, TrainJob};
-use crate::trainer::{self, TrainerError};
-use crate::workspace::WorkspaceError;
+use crate::train_and_export::InputSize;
+use crate::train_job::{Device, Finish, JobError, TrainJob};
+use crate::trainings::{Trainings, TrainingsError, absolute, data_folders, file, write_json};
 use std::path::{Path, PathBuf};
 
 /// Frames of the rendered drives that one rung adds.
@@ -77,83 +72,40 @@ pub struct LadderArgs {
 /// Why there is no ladder.
 #[derive(Debug, thiserror::Error)]
 pub enum LadderError {
-    /// The options cannot work.
+    /// A rung cannot be trained or measured.
     #[error(transparent)]
-    Options(#[from] TrainAndExportError),
-    /// A job cannot work or be written.
+    Trainings(#[from] TrainingsError),
+    /// A job cannot work.
     #[error(transparent)]
     Job(#[from] JobError),
-    /// What training needs could not be fetched.
-    #[error(transparent)]
-    Fetch(#[from] FetchError),
-    /// The trainer could not be built or failed.
-    #[error("rung {rung}: {source}")]
-    Trainer {
-        /// Name of the rung.
-        rung: &'static str,
-        /// What went wrong.
-        source: TrainerError,
-    },
-    /// The trainer could not be built.
-    #[error(transparent)]
-    Build(TrainerError),
-    /// The workspace cannot be found.
-    #[error(transparent)]
-    Workspace(#[from] WorkspaceError),
     /// The drives cannot be rendered.
     #[error(transparent)]
     Render(#[from] RenderDriveError),
     /// The page cannot be written.
     #[error(transparent)]
     Page(#[from] PageError),
-    /// A file cannot be read or written.
-    #[error("{path}: {reason}", path = path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        reason: String,
-    },
-    /// A rung was trained, but nothing was measured.
-    #[error(
-        "rung {0} has no figures: none of the data sets has a val split of its own (annotations_val.json)"
-    )]
-    NotMeasured(&'static str),
-    /// The user stopped it.
-    #[error("stopped; the same command goes on with this rung")]
-    Interrupted,
 }
 
 /// What all rungs have in common.
 struct Ladder<'a> {
     args: &'a LadderArgs,
     out: PathBuf,
-    libtorch: Libtorch,
-    program: PathBuf,
-    pretrained: PathBuf,
+    trainings: Trainings,
     teacher: PathBuf,
     outcomes: Vec<Outcome>,
 }
 
 /// Runs the verb.
 pub fn run(args: &LadderArgs) -> Result<(), LadderError> {
-    let data = args
-        .data
-        .iter()
-        .map(|path| data_folder(path))
-        .collect::<Result<Vec<_>, _>>()?;
+    let data = data_folders(&args.data)?;
     let bottom = Setting::bottom(&data, args.batch, args.images_max);
     let out = absolute(&args.out)?;
     std::fs::create_dir_all(&out).map_err(|e| file(&out, &e))?;
     // Options that cannot work must not cost a download.
     job(args, &out, &RUNGS[0], &bottom, Path::new("")).check()?;
-    let cache = Cache::open()?;
-    let libtorch = libtorch::ensure(&cache, wants_cuda(args.device))?;
     let mut ladder = Ladder {
         args,
-        program: trainer::build(&libtorch).map_err(LadderError::Build)?,
-        libtorch,
-        pretrained: pretrained::ensure(&cache)?,
+        trainings: Trainings::prepare(args.device)?,
         teacher: absolute(&args.teacher)?,
         outcomes: Vec::new(),
         out,
@@ -167,12 +119,18 @@ impl Ladder<'_> {
         let mut below: Option<(&'static str, f64)> = None;
         let count = self.args.rungs.unwrap_or(RUNGS.len()).min(RUNGS.len());
         for rung in &RUNGS[..count] {
-            let setting = standing.with(rung, &self.rendered(), &self.teacher);
-            let job = job(self.args, &self.out, rung, &setting, &self.pretrained);
-            let mut outcome = match self.finished(&job) {
-                Some(outcome) => outcome,
-                None => self.train(rung, &job)?,
-            };
+            let rendered = self.out.join("rendered");
+            let setting = standing.with(rung, &rendered, &self.teacher);
+            if rung.rendered && !rendered.exists() {
+                render_drive::run(&RenderDriveArgs {
+                    out: rendered,
+                    frames: RENDERED_FRAMES,
+                    seed: RENDERED_SEED,
+                    width: RENDERED_SIZE.0,
+                    height: RENDERED_SIZE.1,
+                })?;
+            }
+            let mut outcome = self.train(rung, &setting)?;
             outcome.stands_on = below.map(|(name, _)| name.to_owned());
             outcome.gain = below.map_or(0.0, |(_, map)| outcome.figures.map - map);
             outcome.kept = !rung.optional || outcome.gain > 0.0;
@@ -188,7 +146,6 @@ impl Ladder<'_> {
                 below = Some((rung.name, outcome.figures.map));
                 standing = setting;
             }
-            self.keep(&outcome)?;
             self.outcomes.push(outcome);
             self.write()?;
         }
@@ -196,53 +153,18 @@ impl Ladder<'_> {
         Ok(())
     }
 
-    fn rendered(&self) -> PathBuf {
-        self.out.join("rendered")
-    }
-
-    /// The outcome of a rung that an earlier run of the command has finished on the same terms.
-    fn finished(&self, job: &TrainJob) -> Option<Outcome> {
-        let earlier = TrainJob::read(&job.work.join(JOB_FILE)).ok()?;
-        let text = std::fs::read(job.work.join(OUTCOME_FILE)).ok()?;
-        serde_json::from_slice(&text)
-            .ok()
-            .filter(|_| earlier == *job)
-    }
-
-    fn train(&self, rung: &'static Rung, job: &TrainJob) -> Result<Outcome, LadderError> {
-        if rung.rendered && !self.rendered().exists() {
-            render_drive::run(&RenderDriveArgs {
-                out: self.rendered(),
-                frames: RENDERED_FRAMES,
-                seed: RENDERED_SEED,
-                width: RENDERED_SIZE.0,
-                height: RENDERED_SIZE.1,
-            })?;
-        }
-        job.check()?;
-        let work = &job.work;
-        let path = work.join(JOB_FILE);
-        // What another recipe or budget has left is no beginning for this one.
-        if work.exists() && TrainJob::read(&path).ok().as_ref() != Some(job) {
-            std::fs::remove_dir_all(work).map_err(|e| file(work, &e))?;
-        }
-        std::fs::create_dir_all(work).map_err(|e| file(work, &e))?;
-        job.write(&path)?;
+    fn train(&self, rung: &Rung, setting: &Setting) -> Result<Outcome, LadderError> {
+        let job = job(
+            self.args,
+            &self.out,
+            rung,
+            setting,
+            &self.trainings.pretrained,
+        );
         println!("rung {}: {}", rung.name, rung.change);
-        let ran = trainer::run(&self.program, &self.libtorch, &path);
-        match ran.map_err(|source| LadderError::Trainer {
-            rung: rung.name,
-            source,
-        })? {
-            trainer::Outcome::Done(_) => self.outcome(rung, job),
-            trainer::Outcome::Interrupted => Err(LadderError::Interrupted),
-        }
-    }
-
-    fn outcome(&self, rung: &Rung, job: &TrainJob) -> Result<Outcome, LadderError> {
-        let log = job.work.join(EVENT_LOG);
-        let logged = outcome::read_log(&log).map_err(|e| file(&log, &e))?;
-        let figures = logged.figures.ok_or(LadderError::NotMeasured(rung.name))?;
+        let (figures, logged) = self
+            .trainings
+            .measure(&format!("rung {}", rung.name), &job)?;
         let recipe = &job.recipe.network;
         // Fitted anchors are as many as the default ones, which is all that counts here.
         let anchors = recipe
@@ -263,11 +185,6 @@ impl Ladder<'_> {
             gain: 0.0,
             kept: true,
         })
-    }
-
-    fn keep(&self, outcome: &Outcome) -> Result<(), LadderError> {
-        let path = self.out.join(&outcome.rung).join(OUTCOME_FILE);
-        write_json(&path, outcome)
     }
 
     fn write(&self) -> Result<(), LadderError> {
@@ -296,12 +213,6 @@ impl Ladder<'_> {
     }
 }
 
-/// File with a rung's job, in its folder.
-const JOB_FILE: &str = "job.json";
-
-/// File with a rung's figures, in its folder.
-const OUTCOME_FILE: &str = "outcome.json";
-
 /// Anchors of each level where they are fitted to the data.
 const ANCHORS_FITTED: usize = 3;
 
@@ -325,6 +236,7 @@ fn job(
         minutes: args.minutes_per_rung,
         combined_riders: CombinedRiders::default(),
         strict: false,
+        share: 1.0,
         seed: args.seed,
         // A rung that was cut off goes on.
         resume: true,
@@ -336,21 +248,4 @@ fn job(
         work,
         command: format!("rung {} of the ladder", rung.name),
     }
-}
-
-fn absolute(path: &Path) -> Result<PathBuf, LadderError> {
-    std::path::absolute(path).map_err(|e| file(path, &e))
-}
-
-fn file(path: &Path, reason: &dyn std::fmt::Display) -> LadderError {
-    LadderError::File {
-        path: path.into(),
-        reason: reason.to_string(),
-    }
-}
-
-fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<(), LadderError> {
-    let mut text = serde_json::to_vec_pretty(value).map_err(|e| file(path, &e))?;
-    text.push(b'\n');
-    crate::page::write_file(path, &text).map_err(LadderError::from)
 }

@@ -165,8 +165,8 @@ fn number(value: Option<f64>) -> String {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::outcome::Figures;
     use super::*;
+    use crate::trainings::Figures;
     use std::collections::BTreeMap;
 
     fn outcome(rung: &str, map: f64) -> Outcome {

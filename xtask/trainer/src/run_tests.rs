@@ -44,6 +44,7 @@ fn job(data: &Path, work: &Path) -> TrainJob {
         minutes: None,
         combined_riders: Default::default(),
         strict: false,
+        share: 1.0,
         seed: 3,
         resume: false,
         recipe,

@@ -108,8 +108,12 @@ fn training_set(job: &TrainJob) -> Result<Arc<TrainingSet>, TrainError> {
             strict: job.strict,
             ..LoadOptions::TRAINING
         };
-        let set = Dataset::load(dir, Split::Train, options)?;
+        let mut set = Dataset::load(dir, Split::Train, options)?;
         set.summary().lines().for_each(note);
+        if job.share < 1.0 {
+            set.keep_share(job.share, job.seed);
+            note(format!("  {} of the images are used", set.images.len()));
+        }
         sets.push(set);
     }
     if let Some(model) = &job.recipe.augmentation.pseudo_labels {
@@ -130,6 +134,9 @@ fn training_set(job: &TrainJob) -> Result<Arc<TrainingSet>, TrainError> {
     if set.boxes_by_class().iter().sum::<u64>() == 0 {
         return Err(TrainError::NoObjects { images: set.len() });
     }
+    send(&TrainEvent::Images {
+        count: set.len() as u64,
+    });
     Ok(Arc::new(set))
 }
 

@@ -65,9 +65,10 @@ impl Meter {
         (self.class, self.boxes)
     }
 
-    /// Sends at most one event a second; returns whether it did.
+    /// Sends at most one event a second, and one for the last step; returns whether it did.
     pub fn report(&mut self, budget: &Budget, progress: &Progress, batch: u32, rate: f64) -> bool {
-        if self.reported.is_some_and(|at| at.elapsed() < REPORT_EVERY) {
+        let is_early = self.reported.is_some_and(|at| at.elapsed() < REPORT_EVERY);
+        if is_early && budget.share(progress) < 1.0 {
             return false;
         }
         self.reported = Some(Instant::now());

@@ -1,6 +1,6 @@
 //! Disks that are missing, full, read-only or somebody else's.
 
-use crate::setup::{builder, files, lookout, read, settings, wait_until};
+use crate::setup::{builder, files, read, run_recording, settings, wait_until};
 use lookout::bulletin::Bulletin;
 use lookout::config::RecordSettings;
 use lookout::recording::{PreserveError, RecordError, Recorder};
@@ -75,35 +75,20 @@ fn a_folder_that_may_not_be_written_is_waited_for() {
 #[test]
 fn files_that_may_not_grow_end_no_run() {
     let folder = tempfile::tempdir().unwrap();
-    let (disk, health) = (folder.path().join("disk"), folder.path().join("health"));
+    let disk = folder.path().join("disk");
     let config = folder.path().join("lookout.toml");
     fs::write(&config, "[record]\nfree_megabytes_min = 0\n").unwrap();
-    let output = lookout(
+    let (stderr, lines, recording) = run_recording(
         "trap '' XFSZ; ulimit -f 500;",
-        &[
-            "run",
-            "--source",
-            "drive:?frames=60&size=128x96&fps=15",
-            "--sink",
-            "jsonl:-",
-            "--record",
-            disk.to_str().unwrap(),
-            "--health",
-            health.to_str().unwrap(),
-            "--config",
-            config.to_str().unwrap(),
-        ],
+        "drive:?frames=60&size=128x96&fps=15",
+        &disk,
+        &["--config", config.to_str().unwrap()],
     );
-    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{stderr}");
     assert!(
         stderr.contains("recording pauses") && stderr.contains("recording again"),
         "{stderr}"
     );
-    let lines = String::from_utf8(output.stdout).unwrap().lines().count();
     assert!(lines > 40, "{lines} frames were seen");
-    let health: serde_json::Value = serde_json::from_slice(&fs::read(health).unwrap()).unwrap();
-    let recording = &health["recording"];
     assert!(recording["faults"].as_u64().unwrap() > 0, "{recording}");
     assert!(recording["lost"].as_u64().unwrap() > 0, "{recording}");
     // What could not even be closed is, once that is possible.

@@ -107,6 +107,36 @@ pub fn wait_until(what: &str, holds: impl Fn() -> bool) {
     }
 }
 
+/// What a run of the program that records from `source` to `disk` leaves: standard error, lines on
+/// standard output, and what its health says of the recording.
+pub fn run_recording(
+    before: &str,
+    source: &str,
+    disk: &Path,
+    words: &[&str],
+) -> (String, usize, serde_json::Value) {
+    let folder = tempfile::tempdir().unwrap();
+    let health = folder.path().join("health");
+    let (disk, health_text) = (disk.to_str().unwrap(), health.to_str().unwrap());
+    let fixed = [
+        "run",
+        "--source",
+        source,
+        "--sink",
+        "jsonl:-",
+        "--record",
+        disk,
+        "--health",
+        health_text,
+    ];
+    let output = lookout(before, &[&fixed, words].concat());
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{stderr}");
+    let lines = String::from_utf8(output.stdout).unwrap().lines().count();
+    let health: serde_json::Value = serde_json::from_slice(&fs::read(&health).unwrap()).unwrap();
+    (stderr, lines, health["recording"].clone())
+}
+
 /// The program with these words, and whatever the shell does before it.
 pub fn lookout(before: &str, words: &[&str]) -> Output {
     let model = concat!(env!("CARGO_MANIFEST_DIR"), "/models/road-lite");

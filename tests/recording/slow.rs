@@ -1,6 +1,6 @@
 //! A disk that takes its time.
 
-use crate::setup::{files, lookout, read};
+use crate::setup::{files, read, run_recording};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -35,27 +35,14 @@ fn slow_sync(folder: &Path) -> PathBuf {
 fn a_slow_disk_costs_frames_of_the_recording_only() {
     let folder = tempfile::tempdir().unwrap();
     let library = slow_sync(folder.path());
-    let (disk, health) = (folder.path().join("disk"), folder.path().join("health"));
-    let output = lookout(
+    let disk = folder.path().join("disk");
+    let (stderr, lines, recording) = run_recording(
         &format!("export LD_PRELOAD='{}';", library.display()),
-        &[
-            "run",
-            "--source",
-            "drive:?frames=150&size=96x64&fps=15",
-            "--sink",
-            "jsonl:-",
-            "--record",
-            disk.to_str().unwrap(),
-            "--health",
-            health.to_str().unwrap(),
-        ],
+        "drive:?frames=150&size=96x64&fps=15",
+        &disk,
+        &[],
     );
-    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{stderr}");
-    let lines = String::from_utf8(output.stdout).unwrap().lines().count();
     assert!(lines > 140, "{lines} frames were seen: {stderr}");
-    let health: serde_json::Value = serde_json::from_slice(&fs::read(health).unwrap()).unwrap();
-    let recording = &health["recording"];
     let count = |key: &str| recording[key].as_u64().unwrap();
     assert!(count("frames") > 0 && count("lost") > 0, "{recording}");
     assert!(count("frames") + count("lost") <= 150, "{recording}");

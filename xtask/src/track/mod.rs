@@ -168,6 +168,9 @@ fn drive(
     let mut runs = [(); 2].map(|()| (Tracker::new(), evaluators()));
     for frame in 0..args.frames {
         drive.render(frame, &mut rgb, &mut boxes);
+        let known = heights.map(|height_min| -> Vec<Known> {
+            boxes.iter().map(|b| known(b, height_min)).collect()
+        });
         let mut detections = heapless::Vec::new();
         let stride = 3 * width as usize;
         let picture = Picture::new(PixelFormat::Rgb8, width, height, stride, &rgb)?;
@@ -179,9 +182,9 @@ fn drive(
         for ((mut detections, thresholds), (tracker, evaluators)) in all.into_iter().zip(&mut runs)
         {
             tracker.follow(u64::from(frame) * FRAME_NS, &thresholds, &mut detections);
-            for (evaluator, height_min) in evaluators.iter_mut().zip(heights) {
-                let known: Vec<Known> = boxes.iter().map(|b| known(b, height_min)).collect();
-                evaluator.add(&known, &followed(&detections));
+            let found = followed(&detections);
+            for (evaluator, known) in evaluators.iter_mut().zip(&known) {
+                evaluator.add(known, &found);
             }
         }
     }

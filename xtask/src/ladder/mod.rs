@@ -7,12 +7,11 @@ mod table;
 pub use outcome::Outcome;
 pub use rungs::{RUNGS, Rung, Setting};
 
-use crate::dataset::CombinedRiders;
 use crate::page::PageError;
+use crate::recipe::Recipe;
 use crate::render_drive::{self, RenderDriveArgs, RenderDriveError};
-use crate::train_and_export::InputSize;
-use crate::train_job::{Device, Finish, JobError, TrainJob};
-use crate::trainings::{Trainings, TrainingsError, absolute, data_folders, file, write_json};
+use crate::train_job::{JobError, TrainJob};
+use crate::trainings::{Budget, Terms, Trainings, TrainingsError, absolute, file, write_json};
 use std::path::{Path, PathBuf};
 
 /// Frames of the rendered drives that one rung adds.
@@ -34,9 +33,9 @@ The table grows as the rungs finish; started again, the command goes on with the
 cut off."
 )]
 pub struct LadderArgs {
-    /// Data set to train on and, its val split, to measure on. May be given more than once
-    #[arg(long, value_name = "DIR", required = true)]
-    pub data: Vec<PathBuf>,
+    /// What all trainings have in common.
+    #[command(flatten)]
+    pub terms: Terms,
     /// Minutes of training for each rung
     #[arg(long, value_name = "M", required_unless_present = "steps_per_rung")]
     pub minutes_per_rung: Option<f64>,
@@ -46,27 +45,18 @@ pub struct LadderArgs {
     /// Folder of the tables, and of the rungs' checkpoints and logs
     #[arg(long, value_name = "DIR", default_value = "target/ladder")]
     pub out: PathBuf,
-    /// Input of the network, height x width in pixels, both multiples of 64
-    #[arg(long, value_name = "HxW", default_value = "192x320")]
-    pub input: InputSize,
-    /// Where to train: auto, cpu, cuda or cuda:N
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
-    pub device: Device,
-    /// Seed of everything random, the same for all rungs
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u64,
-    /// Images in one step
-    #[arg(long, value_name = "N", default_value_t = 16)]
-    pub batch: u32,
-    /// Validation images that each rung is measured on, spread over the sets
-    #[arg(long, value_name = "N", default_value_t = 400)]
-    pub images_max: u32,
     /// Model whose detections the last rung uses as labels
     #[arg(long, value_name = "DIR", default_value = "models/road-288x512")]
     pub teacher: PathBuf,
     /// Only the first N rungs
     #[arg(long, value_name = "N")]
     pub rungs: Option<usize>,
+}
+
+impl LadderArgs {
+    fn budget(&self) -> Budget {
+        Budget::new(self.minutes_per_rung, self.steps_per_rung)
+    }
 }
 
 /// Why there is no ladder.
@@ -89,6 +79,7 @@ pub enum LadderError {
 /// What all rungs have in common.
 struct Ladder<'a> {
     args: &'a LadderArgs,
+    base: Recipe,
     out: PathBuf,
     trainings: Trainings,
     teacher: PathBuf,
@@ -97,15 +88,16 @@ struct Ladder<'a> {
 
 /// Runs the verb.
 pub fn run(args: &LadderArgs) -> Result<(), LadderError> {
-    let data = data_folders(&args.data)?;
-    let bottom = Setting::bottom(&data, args.batch, args.images_max);
+    let base = args.terms.recipe()?;
+    let bottom = Setting::bottom(&args.terms.data()?, &base);
     let out = absolute(&args.out)?;
     std::fs::create_dir_all(&out).map_err(|e| file(&out, &e))?;
     // Options that cannot work must not cost a download.
-    job(args, &out, &RUNGS[0], &bottom, Path::new("")).check()?;
+    job(args, &out, &RUNGS[0], &bottom)?.check()?;
     let mut ladder = Ladder {
         args,
-        trainings: Trainings::prepare(args.device)?,
+        base,
+        trainings: Trainings::prepare(args.terms.device)?,
         teacher: absolute(&args.teacher)?,
         outcomes: Vec::new(),
         out,
@@ -154,17 +146,13 @@ impl Ladder<'_> {
     }
 
     fn train(&self, rung: &Rung, setting: &Setting) -> Result<Outcome, LadderError> {
-        let job = job(
-            self.args,
-            &self.out,
-            rung,
-            setting,
-            &self.trainings.pretrained,
-        );
+        let job = TrainJob {
+            pretrained: self.trainings.pretrained.clone(),
+            ..job(self.args, &self.out, rung, setting)?
+        };
         println!("rung {}: {}", rung.name, rung.change);
-        let (figures, logged) = self
-            .trainings
-            .measure(&format!("rung {}", rung.name), &job)?;
+        let name = format!("rung {}", rung.name);
+        let (figures, logged) = self.trainings.measure(&name, &job)?;
         let recipe = &job.recipe.network;
         // Fitted anchors are as many as the default ones, which is all that counts here.
         let anchors = recipe
@@ -190,24 +178,9 @@ impl Ladder<'_> {
     fn write(&self) -> Result<(), LadderError> {
         write_json(&self.out.join("ladder.json"), &self.outcomes)?;
         let path = self.out.join("ladder.md");
-        std::fs::write(&path, table::markdown(&self.outcomes)).map_err(|e| file(&path, &e))?;
-        let args = self.args;
-        let names: Vec<String> = args.data.iter().map(|d| d.display().to_string()).collect();
-        let budget = match (args.minutes_per_rung, args.steps_per_rung) {
-            (Some(minutes), _) => format!("{minutes} minutes"),
-            (None, steps) => format!("{} steps of {} images", steps.unwrap_or(0), args.batch),
-        };
-        let conditions = [
-            ("data", names.join(", ")),
-            ("training for each rung", budget),
-            (
-                "input",
-                format!("{}x{}", args.input.height, args.input.width),
-            ),
-            ("device", args.device.to_string()),
-            ("seed", args.seed.to_string()),
-            ("validation images at most", args.images_max.to_string()),
-        ];
+        let conditions = self.args.terms.conditions(self.args.budget(), &self.base);
+        let text = table::markdown(&self.outcomes, &conditions);
+        std::fs::write(&path, text).map_err(|e| file(&path, &e))?;
         table::write_page(&self.outcomes, &conditions, &self.out.join("ladder.html"))?;
         Ok(())
     }
@@ -221,31 +194,14 @@ fn job(
     out: &Path,
     rung: &Rung,
     setting: &Setting,
-    pretrained: &Path,
-) -> TrainJob {
-    let work = out.join(rung.name);
-    TrainJob {
-        data: setting.data.clone(),
+) -> Result<TrainJob, TrainingsError> {
+    Ok(TrainJob {
         validation: setting.validation.clone(),
-        out: work.clone(),
-        input_height: args.input.height,
-        input_width: args.input.width,
-        device: args.device,
-        epochs: None,
-        steps: args.steps_per_rung,
-        minutes: args.minutes_per_rung,
-        combined_riders: CombinedRiders::default(),
-        strict: false,
-        share: 1.0,
-        seed: args.seed,
-        // A rung that was cut off goes on.
-        resume: true,
-        recipe: setting.recipe.clone(),
-        finish: Finish::Measure,
-        force: false,
-        start_from: None,
-        pretrained: pretrained.into(),
-        work,
-        command: format!("rung {} of the ladder", rung.name),
-    }
+        ..args.terms.job(
+            &setting.data,
+            args.budget(),
+            setting.recipe.clone(),
+            &out.join(rung.name),
+        )?
+    })
 }

@@ -3,7 +3,7 @@
 use crate::recipe::{
     AnchorSource, Assignment, AugmentationRecipe, BoxLoss, ClassLoss, ClassWeights, Recipe,
 };
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What a rung changes.
 #[derive(Clone, Copy, Debug)]
@@ -156,13 +156,7 @@ fn plain_ssd(r: &mut Recipe) {
     r.loss.class_weights = ClassWeights::Equal;
     r.loss.assignment = Assignment::MaxIou;
     r.augmentation = AugmentationRecipe::none();
-    // Rungs are compared in float; the integers are the export's business.
-    r.quantization.from = 1.0;
-    r.evaluation.times = 0;
 }
-
-/// Rungs are short, so their warm-up is, too.
-const WARM_UP_STEPS: u32 = 40;
 
 /// What a rung is trained with.
 #[derive(Clone, Debug, PartialEq)]
@@ -173,31 +167,35 @@ pub struct Setting {
     pub data: Vec<PathBuf>,
     /// Those that it is measured on, the same for every rung whatever it adds to the training.
     pub validation: Vec<PathBuf>,
+    /// How much of a pretrained body stays as it is; random weights must all learn.
+    frozen_stride: u32,
 }
 
 impl Setting {
-    /// The bottom of the ladder.
-    pub fn bottom(data: &[PathBuf], batch: u32, images_max: u32) -> Self {
-        let mut recipe = Recipe::default();
-        recipe.schedule.batch = batch;
-        recipe.schedule.warm_up_steps = WARM_UP_STEPS;
-        recipe.evaluation.images_max = images_max;
+    /// What the bottom of the ladder changes: trainings by `base` on `data`.
+    pub fn bottom(data: &[PathBuf], base: &Recipe) -> Self {
         Self {
-            recipe,
+            recipe: base.clone(),
             data: data.to_vec(),
             validation: data.to_vec(),
+            frozen_stride: base.schedule.frozen_stride,
         }
     }
 
     /// This setting as `rung` changes it.
-    pub fn with(&self, rung: &Rung, rendered: &std::path::Path, teacher: &std::path::Path) -> Self {
+    pub fn with(&self, rung: &Rung, rendered: &Path, teacher: &Path) -> Self {
         let mut changed = self.clone();
-        (rung.apply)(&mut changed.recipe);
+        let recipe = &mut changed.recipe;
+        (rung.apply)(recipe);
+        recipe.schedule.frozen_stride = match recipe.network.pretrained {
+            true => self.frozen_stride,
+            false => 0,
+        };
         if rung.rendered {
             changed.data.push(rendered.into());
         }
         if rung.taught {
-            changed.recipe.augmentation.pseudo_labels = Some(teacher.into());
+            recipe.augmentation.pseudo_labels = Some(teacher.into());
         }
         changed
     }
@@ -207,10 +205,17 @@ impl Setting {
 mod tests {
     use super::*;
 
+    /// A recipe that freezes, which the first rungs cannot.
+    fn base() -> Recipe {
+        let mut recipe = Recipe::default();
+        recipe.schedule.frozen_stride = 4;
+        recipe
+    }
+
     #[test]
     fn every_rung_is_a_recipe_that_works_and_changes_something() {
         let (rendered, teacher) = ("r".as_ref(), "t".as_ref());
-        let mut setting = Setting::bottom(&["a".into()], 16, 100);
+        let mut setting = Setting::bottom(&["a".into()], &base());
         for (i, rung) in RUNGS.iter().enumerate() {
             let next = setting.with(rung, rendered, teacher);
             let checked = next.recipe.check(192, 320);
@@ -225,7 +230,7 @@ mod tests {
     #[test]
     fn rungs_work_on_a_ladder_from_which_others_were_left_out() {
         let bottom =
-            Setting::bottom(&["a".into()], 16, 100).with(&RUNGS[0], "r".as_ref(), "t".as_ref());
+            Setting::bottom(&["a".into()], &base()).with(&RUNGS[0], "r".as_ref(), "t".as_ref());
         for rung in &RUNGS[1..] {
             let alone = bottom.with(rung, "r".as_ref(), "t".as_ref());
             assert!(alone.recipe.check(192, 320).is_ok(), "{}", rung.name);

@@ -2,6 +2,7 @@
 
 use super::outcome::Outcome;
 use crate::page::{Axis, Bars, Cell, Page, PageError, Table};
+use crate::trainings::conditions_line;
 use lookout::class::ObjectClass;
 use std::fmt::Write;
 use std::path::Path;
@@ -15,8 +16,9 @@ const READING: &str = "Every rung was trained from the start with the same seed 
     the float network on validation images.";
 
 /// The table as Markdown.
-pub fn markdown(outcomes: &[Outcome]) -> String {
-    let mut text = String::from(
+pub fn markdown(outcomes: &[Outcome], conditions: &[(&str, String)]) -> String {
+    let mut text = conditions_line(conditions);
+    text.push_str(
         "| rung | change | stands on | mAP | gain | mAP@0.5 | small | medium | large | parameters, M | MACs, M | images/s | images seen | kept |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
     );
     for o in outcomes {
@@ -192,7 +194,7 @@ mod tests {
     #[test]
     fn every_rung_is_in_both_forms() {
         let outcomes = [outcome("ssd", 0.0123), outcome("pyramid", f64::NAN)];
-        let text = markdown(&outcomes);
+        let text = markdown(&outcomes, &[("seed", "1".into())]);
         assert!(text.contains("| ssd |") && text.contains("0.0123") && text.contains(" 0.250 |"));
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ladder.html");

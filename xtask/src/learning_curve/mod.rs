@@ -6,13 +6,11 @@ mod table;
 
 pub use fit::Fit;
 
-use crate::dataset::CombinedRiders;
 use crate::page::PageError;
-use crate::recipe::{Recipe, RecipeError};
-use crate::train_and_export::InputSize;
-use crate::train_job::{Device, Finish, JobError, TrainJob};
+use crate::recipe::Recipe;
+use crate::train_job::{JobError, TrainJob};
 use crate::trainings::{
-    Figures, Trainings, TrainingsError, absolute, data_folders, file, write_json,
+    Budget, Figures, Terms, Trainings, TrainingsError, absolute, file, write_json,
 };
 use std::path::{Path, PathBuf};
 
@@ -27,9 +25,9 @@ of images tells what a doubling brings, and what the next thousand images would.
 command goes on with the point that was cut off."
 )]
 pub struct LearningCurveArgs {
-    /// Data set to train on and, its val split, to measure on. May be given more than once
-    #[arg(long, value_name = "DIR", required = true)]
-    pub data: Vec<PathBuf>,
+    /// What all trainings have in common.
+    #[command(flatten)]
+    pub terms: Terms,
     /// Shares of the images, with commas between
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_values_t = [0.125, 0.25, 0.5, 1.0])]
     pub shares: Vec<f64>,
@@ -42,21 +40,12 @@ pub struct LearningCurveArgs {
     /// Folder of the tables, and of the points' checkpoints and logs
     #[arg(long, value_name = "DIR", default_value = "target/learning-curve")]
     pub out: PathBuf,
-    /// Input of the network, height x width in pixels, both multiples of 32
-    #[arg(long, value_name = "HxW", default_value = "192x320")]
-    pub input: InputSize,
-    /// Where to train: auto, cpu, cuda or cuda:N
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
-    pub device: Device,
-    /// Seed of everything random, of the draw of images, too
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u64,
-    /// How to train, as a TOML file; rounding to integers and looks on the way are left out
-    #[arg(long, value_name = "FILE")]
-    pub recipe: Option<PathBuf>,
-    /// Validation images that each point is measured on, spread over the sets
-    #[arg(long, value_name = "N", default_value_t = 400)]
-    pub images_max: u32,
+}
+
+impl LearningCurveArgs {
+    fn budget(&self) -> Budget {
+        Budget::new(self.minutes_per_point, self.steps_per_point)
+    }
 }
 
 /// Why there is no curve.
@@ -65,9 +54,6 @@ pub enum LearningCurveError {
     /// Shares that make no curve.
     #[error("--shares: give at least two different shares above 0 and at most 1, as in 0.25,0.5,1")]
     Shares,
-    /// The recipe cannot be used.
-    #[error(transparent)]
-    Recipe(#[from] RecipeError),
     /// A point cannot be trained or measured.
     #[error(transparent)]
     Trainings(#[from] TrainingsError),
@@ -95,14 +81,15 @@ pub struct Point {
 
 /// Runs the verb.
 pub fn run(args: &LearningCurveArgs) -> Result<(), LearningCurveError> {
-    let data = data_folders(&args.data)?;
+    let terms = &args.terms;
+    let data = terms.data()?;
     let shares = shares(&args.shares)?;
     let out = absolute(&args.out)?;
     std::fs::create_dir_all(&out).map_err(|e| file(&out, &e))?;
-    let recipe = recipe(args)?;
-    let template = job(args, &data, &out, recipe);
+    let recipe = terms.recipe()?;
+    let template = terms.job(&data, args.budget(), recipe.clone(), &out)?;
     template.check()?;
-    let trainings = Trainings::prepare(args.device)?;
+    let trainings = Trainings::prepare(terms.device)?;
     let mut points = Vec::new();
     for share in shares {
         let name = format!("share {share}");
@@ -124,7 +111,7 @@ pub fn run(args: &LearningCurveArgs) -> Result<(), LearningCurveError> {
             images_seen: logged.steps * u64::from(job.recipe.schedule.batch),
             figures,
         });
-        write(args, &out, &points)?;
+        write(args, &recipe, &out, &points)?;
     }
     println!("the curve is in {}", out.display());
     Ok(())
@@ -142,65 +129,17 @@ fn shares(given: &[f64]) -> Result<Vec<f64>, LearningCurveError> {
     Ok(shares)
 }
 
-fn recipe(args: &LearningCurveArgs) -> Result<Recipe, LearningCurveError> {
-    let mut recipe = match &args.recipe {
-        Some(path) => Recipe::read(path)?,
-        None => Recipe::default(),
-    };
-    // Points are compared in float; the integers are the export's business.
-    recipe.quantization.from = 1.0;
-    recipe.evaluation.times = 0;
-    recipe.evaluation.images_max = args.images_max;
-    Ok(recipe)
-}
-
-fn job(args: &LearningCurveArgs, data: &[PathBuf], out: &Path, recipe: Recipe) -> TrainJob {
-    TrainJob {
-        data: data.to_vec(),
-        validation: data.to_vec(),
-        out: out.into(),
-        input_height: args.input.height,
-        input_width: args.input.width,
-        device: args.device,
-        epochs: None,
-        steps: args.steps_per_point,
-        minutes: args.minutes_per_point,
-        combined_riders: CombinedRiders::default(),
-        strict: false,
-        share: 1.0,
-        seed: args.seed,
-        // A point that was cut off goes on.
-        resume: true,
-        recipe,
-        finish: Finish::Measure,
-        force: false,
-        start_from: None,
-        pretrained: PathBuf::new(),
-        work: out.into(),
-        command: "point of a learning curve".into(),
-    }
-}
-
-fn write(args: &LearningCurveArgs, out: &Path, points: &[Point]) -> Result<(), LearningCurveError> {
+fn write(
+    args: &LearningCurveArgs,
+    recipe: &Recipe,
+    out: &Path,
+    points: &[Point],
+) -> Result<(), LearningCurveError> {
+    let conditions = args.terms.conditions(args.budget(), recipe);
     write_json(&out.join("learning-curve.json"), &points)?;
     let path = out.join("learning-curve.md");
-    std::fs::write(&path, table::markdown(points)).map_err(|e| file(&path, &e))?;
-    let names: Vec<String> = args.data.iter().map(|d| d.display().to_string()).collect();
-    let budget = match (args.minutes_per_point, args.steps_per_point) {
-        (Some(minutes), _) => format!("{minutes} minutes"),
-        (None, steps) => format!("{} steps", steps.unwrap_or(0)),
-    };
-    let conditions = [
-        ("data", names.join(", ")),
-        ("training for each point", budget),
-        (
-            "input",
-            format!("{}x{}", args.input.height, args.input.width),
-        ),
-        ("device", args.device.to_string()),
-        ("seed", args.seed.to_string()),
-        ("validation images at most", args.images_max.to_string()),
-    ];
+    let text = table::markdown(points, &conditions);
+    std::fs::write(&path, text).map_err(|e| file(&path, &e))?;
     table::write_page(points, &conditions, &out.join("learning-curve.html"))?;
     Ok(())
 }

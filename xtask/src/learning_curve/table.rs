@@ -2,6 +2,7 @@
 
 use super::{Fit, Point};
 use crate::page::{Axis, Cell, Form, Page, PageError, Plot, Series, Table};
+use crate::trainings::conditions_line;
 use lookout::class::ObjectClass;
 use std::fmt::Write;
 use std::path::Path;
@@ -87,9 +88,9 @@ fn reading() -> String {
 }
 
 /// The table as Markdown.
-pub fn markdown(points: &[Point]) -> String {
+pub fn markdown(points: &[Point], conditions: &[(&str, String)]) -> String {
     let (head, rows) = rows(points);
-    let mut text = String::new();
+    let mut text = conditions_line(conditions);
     // Writing to a string cannot fail.
     let _ = writeln!(
         text,
@@ -171,7 +172,7 @@ mod tests {
     #[test]
     fn the_next_thousand_are_told_in_both_forms() {
         let points = [point(1000, 0.1), point(2000, 0.12), point(4000, 0.14)];
-        let text = markdown(&points);
+        let text = markdown(&points, &[]);
         assert!(
             text.contains("| mAP | 0.1000 | 0.1200 | 0.1400 | +0.0200 ± 0.0000 | +0.0064"),
             "{text}"
@@ -189,7 +190,8 @@ mod tests {
 
     #[test]
     fn a_single_point_has_no_slope() {
-        let text = markdown(&[point(1000, 0.1)]);
+        let text = markdown(&[point(1000, 0.1)], &[("seed", "1".into())]);
         assert!(text.contains("| mAP | 0.1000 | - | - |"), "{text}");
+        assert!(text.starts_with("Conditions: seed 1.\n\n|"), "{text}");
     }
 }

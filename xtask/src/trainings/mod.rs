@@ -3,14 +3,17 @@
 //! come to its end on the same terms is not made again.
 
 mod log;
+mod terms;
 
 pub use log::{Figures, Logged, read_log};
+pub use terms::{Budget, Terms, conditions_line};
 
 use crate::fetch::FetchError;
 use crate::fetch::cache::Cache;
 use crate::fetch::libtorch::{self, Libtorch};
 use crate::pretrained;
-use crate::train_and_export::{TrainAndExportError, data_folder, wants_cuda};
+use crate::recipe::RecipeError;
+use crate::train_and_export::{TrainAndExportError, wants_cuda};
 use crate::train_job::{Device, EVENT_LOG, JobError, TrainJob};
 use crate::trainer::{self, TrainerError};
 use std::path::{Path, PathBuf};
@@ -24,6 +27,9 @@ pub enum TrainingsError {
     /// The options cannot work.
     #[error(transparent)]
     Options(#[from] TrainAndExportError),
+    /// The recipe cannot be used.
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
     /// A job cannot work or be written.
     #[error(transparent)]
     Job(#[from] JobError),
@@ -113,12 +119,6 @@ fn figures(name: &str, logged: Logged) -> Result<(Figures, Logged), TrainingsErr
     let figures = logged.figures.clone();
     let figures = figures.ok_or_else(|| TrainingsError::NotMeasured(name.into()))?;
     Ok((figures, logged))
-}
-
-/// The folders of data sets that were named, absolute.
-pub fn data_folders(named: &[PathBuf]) -> Result<Vec<PathBuf>, TrainingsError> {
-    let folder = |path: &PathBuf| data_folder(path).map_err(TrainingsError::from);
-    named.iter().map(folder).collect()
 }
 
 /// The same path from the root.

@@ -29,6 +29,17 @@ pub enum ObjectClass {
     Rider = 7,
 }
 
+/// Classes that are taken for one another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ObjectFamily {
+    /// Car, truck, bus.
+    Vehicle,
+    /// Motorcycle, bicycle, scooter.
+    Cycle,
+    /// Person, rider.
+    Human,
+}
+
 impl ObjectClass {
     /// Number of classes.
     pub const COUNT: usize = 8;
@@ -62,6 +73,16 @@ impl ObjectClass {
     /// The class of this name (lower case, as [`Self::name`] gives it).
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|class| class.name() == name)
+    }
+
+    /// What it is taken for where it is not recognised. No two objects of a family are in the
+    /// same place.
+    pub const fn family(self) -> ObjectFamily {
+        match self {
+            Self::Car | Self::Truck | Self::Bus => ObjectFamily::Vehicle,
+            Self::Motorcycle | Self::Bicycle | Self::Scooter => ObjectFamily::Cycle,
+            Self::Person | Self::Rider => ObjectFamily::Human,
+        }
     }
 
     /// Lower-case name, as cards, data sets and sinks write it.

@@ -34,13 +34,25 @@ const PATIENCE_ONCE_NS: u64 = 250_000_000;
 const GAP_NS_MAX: u64 = 2_000_000_000;
 
 /// Least overlap of a confident detection with the place where its object is expected.
-const IOU_MIN: f32 = 0.15;
+const IOU_MIN: f32 = 0.1;
 
 /// The same for a faint one, which may be anything.
 const IOU_FAINT_MIN: f32 = 0.4;
 
 /// Extra cost of a pair whose classes differ but look alike.
 const CLASS_COST: f32 = 0.15;
+
+/// Overlap from which on a confident detection and a better one of its family are the same
+/// object.
+const TWIN_IOU_MIN: f32 = 0.5;
+
+/// The same for a faint one: beside what is seen clearly it mostly is that object again, in a
+/// box that fits badly.
+const TWIN_IOU_FAINT_MIN: f32 = 0.3;
+
+/// How much more than confident a detection must be to begin an object, as a share of what is
+/// missing to certainty: what hardly is an object in one frame mostly is none in the next.
+const NEW_MARGIN: f32 = 0.07;
 
 /// Sightings from which on an object is told about.
 const SIGHTINGS_MIN: u32 = 2;
@@ -58,6 +70,8 @@ pub struct Tracker {
     missing: Vec<usize>,
     /// Object of each detection.
     owner: Vec<Option<usize>>,
+    /// For each detection that shows an object which another one shows better, that one.
+    better: Vec<Option<usize>>,
 }
 
 impl Default for Tracker {
@@ -77,13 +91,15 @@ impl Tracker {
             left: Vec::with_capacity(DETECTIONS_MAX),
             missing: Vec::with_capacity(OBJECTS_MAX),
             owner: Vec::with_capacity(DETECTIONS_MAX),
+            better: Vec::with_capacity(DETECTIONS_MAX),
         }
     }
 
     /// Takes the detections of the frame at [`crate::frame::FrameStamp::scene_ns`], gives those of
     /// objects that are followed their track, and drops the faint ones that belong to nobody:
-    /// those that score less than `confident` says for their class, by class index. The order
-    /// of those that stay is kept.
+    /// those that score less than `confident` says for their class, by class index. Of those
+    /// that show the same object, be it as different classes, only the best stays. The order of
+    /// those that stay is kept.
     pub fn follow(
         &mut self,
         scene_ns: u64,
@@ -96,12 +112,14 @@ impl Tracker {
         self.missing.clear();
         self.missing.extend(0..self.objects.len());
         let is_confident = |seen: &Detection| seen.score >= confident[seen.class.index()];
+        self.find_twins(detections, &is_confident);
         self.match_those(now_ns, detections, IOU_MIN, &is_confident);
         self.match_those(now_ns, detections, IOU_FAINT_MIN, &|seen| {
             !is_confident(seen)
         });
         self.forget(now_ns);
-        self.welcome(now_ns, detections, &is_confident);
+        self.welcome(now_ns, confident, detections);
+        self.hear_twins(detections);
         self.tell(detections, &is_confident);
     }
 
@@ -119,6 +137,43 @@ impl Tracker {
         self.last_ns
     }
 
+    /// Finds the detections that show an object which another one of its family shows better.
+    fn find_twins(&mut self, detections: &[Detection], is_confident: &impl Fn(&Detection) -> bool) {
+        let is_better = |a: &Detection, b: &Detection| {
+            let confident = is_confident(a).cmp(&is_confident(b));
+            confident.then(a.score.total_cmp(&b.score)).is_gt()
+        };
+        let better = |seen: &Detection| {
+            let iou_min = match is_confident(seen) {
+                true => TWIN_IOU_MIN,
+                false => TWIN_IOU_FAINT_MIN,
+            };
+            detections.iter().position(|other| {
+                other.class.family() == seen.class.family()
+                    && is_better(other, seen)
+                    && other.bbox.iou(&seen.bbox) > iou_min
+            })
+        };
+        self.better.clear();
+        self.better.extend(detections.iter().map(better));
+    }
+
+    /// Lets objects know what else they were taken for.
+    fn hear_twins(&mut self, detections: &[Detection]) {
+        for (i, twin) in detections.iter().enumerate() {
+            let Some(mut best) = self.better[i] else {
+                continue;
+            };
+            // Comes to an end, because each is better than the one before.
+            while let Some(better) = self.better[best] {
+                best = better;
+            }
+            if let Some(owner) = self.owner[best] {
+                self.objects[owner].hear(twin);
+            }
+        }
+    }
+
     /// Matches the detections that are `wanted` with the objects that are missing.
     fn match_those(
         &mut self,
@@ -128,7 +183,8 @@ impl Tracker {
         wanted: &impl Fn(&Detection) -> bool,
     ) {
         self.left.clear();
-        let wanted = |&i: &usize| wanted(&detections[i]);
+        let better = &self.better;
+        let wanted = |&i: &usize| better[i].is_none() && wanted(&detections[i]);
         self.left.extend((0..detections.len()).filter(wanted));
         let (objects, missing) = (&self.objects, &self.missing);
         let (left, owner) = (&self.left, &mut self.owner);
@@ -182,12 +238,14 @@ impl Tracker {
     fn welcome(
         &mut self,
         now_ns: u64,
+        confident: &[f32; ObjectClass::COUNT],
         detections: &[Detection],
-        is_confident: &impl Fn(&Detection) -> bool,
     ) {
         for (i, seen) in detections.iter().enumerate() {
-            let is_new = self.owner[i].is_none() && is_confident(seen);
-            if is_new && self.objects.len() < OBJECTS_MAX {
+            let is_alone = self.owner[i].is_none() && self.better[i].is_none();
+            let enough = confident[seen.class.index()];
+            let is_clear = seen.score >= enough + NEW_MARGIN * (1.0 - enough);
+            if is_alone && is_clear && self.objects.len() < OBJECTS_MAX {
                 self.owner[i] = Some(self.objects.len());
                 self.objects.push(Object::new(self.next_id, seen, now_ns));
                 self.next_id = self.next_id.checked_add(1).unwrap_or(1);
@@ -203,10 +261,11 @@ impl Tracker {
         let mut index = 0;
         detections.retain_mut(|detection| {
             let object = self.owner[index].map(|owner| &self.objects[owner]);
+            let is_twin = self.better[index].is_some();
             index += 1;
             let told = object.filter(|object| object.sightings >= SIGHTINGS_MIN);
             detection.track = told.map(Object::track);
-            told.is_some() || is_confident(detection)
+            told.is_some() || (is_confident(detection) && !is_twin)
         });
     }
 }
@@ -214,15 +273,9 @@ impl Tracker {
 /// What it costs to take an object of one class for one of another. What nobody confuses is
 /// never the same object.
 fn class_cost(a: ObjectClass, b: ObjectClass) -> f32 {
-    use ObjectClass::{Bicycle, Bus, Car, Motorcycle, Person, Rider, Scooter, Truck};
-    let family = |class| match class {
-        Car | Truck | Bus => 0,
-        Motorcycle | Bicycle | Scooter => 1,
-        Person | Rider => 2,
-    };
     if a == b {
         0.0
-    } else if family(a) == family(b) {
+    } else if a.family() == b.family() {
         CLASS_COST
     } else {
         1.0

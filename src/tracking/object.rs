@@ -55,6 +55,11 @@ impl Object {
         self.last_ns = now_ns;
     }
 
+    /// Takes note of what else it was taken for when it was last seen.
+    pub fn hear(&mut self, twin: &Detection) {
+        self.votes[twin.class.index()] += twin.score;
+    }
+
     /// What it most probably is.
     pub fn class(&self) -> ObjectClass {
         let best = |best: ObjectClass, class: ObjectClass| {

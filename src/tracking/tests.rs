@@ -130,6 +130,62 @@ fn a_rider_is_no_bicycle_but_a_truck_may_be_a_bus() {
 }
 
 #[test]
+fn what_two_classes_claim_is_one_object_and_told_once() {
+    let mut tracker = tracker();
+    for i in 0..10u64 {
+        let x = 100.0 + 2.0 * i as f32;
+        // The better of the two changes from frame to frame.
+        let (truck, bus) = if i % 2 == 0 { (0.8, 0.6) } else { (0.6, 0.8) };
+        let mut frame = seen(&[
+            (ObjectClass::Truck, truck, car(x)),
+            (ObjectClass::Bus, bus, car(x + 2.0)),
+            // Of another family, and of its own class: both may be there.
+            (ObjectClass::Person, 0.5, car(x)),
+            (ObjectClass::Truck, 0.5, car(x + 30.0)),
+        ]);
+        tracker.follow(i * FRAME_NS, &CONFIDENT, &mut frame);
+        let best = if i % 2 == 0 {
+            ObjectClass::Truck
+        } else {
+            ObjectClass::Bus
+        };
+        let classes: Vec<ObjectClass> = frame.iter().map(|d| d.class).collect();
+        assert_eq!(classes, [best, ObjectClass::Person, ObjectClass::Truck]);
+        let told = |id| (i > 0).then_some(id);
+        assert_eq!(ids(&frame), [told(1), told(2), told(3)], "frame {i}");
+    }
+    assert_eq!(tracker.objects.len(), 3);
+}
+
+#[test]
+fn a_faint_claim_hides_no_confident_one() {
+    let mut tracker = tracker();
+    let mut confident = CONFIDENT;
+    confident[ObjectClass::Car.index()] = 0.7;
+    let mut frame = seen(&[
+        (ObjectClass::Car, 0.6, car(100.0)),
+        (ObjectClass::Truck, 0.5, car(101.0)),
+    ]);
+    tracker.follow(0, &confident, &mut frame);
+    assert_eq!(frame.len(), 1);
+    assert_eq!(frame[0].class, ObjectClass::Truck);
+}
+
+#[test]
+fn what_is_hardly_seen_is_told_but_begins_no_object() {
+    let mut tracker = tracker();
+    for (i, (score, is_followed)) in [(0.41, false), (0.41, false), (0.45, false), (0.41, true)]
+        .into_iter()
+        .enumerate()
+    {
+        let mut frame = seen(&[(ObjectClass::Person, score, car(100.0))]);
+        tracker.follow(i as u64 * FRAME_NS, &CONFIDENT, &mut frame);
+        assert_eq!(frame.len(), 1, "frame {i}");
+        assert_eq!(frame[0].track.is_some(), is_followed, "frame {i}");
+    }
+}
+
+#[test]
 fn what_grows_tells_when_it_would_be_here() {
     let mut tracker = tracker();
     let mut contact = None;

@@ -40,8 +40,9 @@ const fn option(name: &'static str, change: &'static str, apply: fn(&mut Recipe)
     }
 }
 
-/// All rungs, in their order; the first is the bottom. The first ten are the way from SSD to the
-/// detector of this project. Each of the others is one more idea, which stays only if it helps.
+/// All rungs, in their order; the first is the bottom. Most of the first ten are the way from SSD to
+/// the detector of this project, which are kept in any case: what one of them costs alone, the next
+/// may need. Each of the others is one more idea, which stays only if it helps.
 pub const RUNGS: [Rung; 21] = [
     rung(
         "ssd",
@@ -80,7 +81,7 @@ pub const RUNGS: [Rung; 21] = [
             r.network.object_prior = 0.01;
         },
     ),
-    rung("anchors", "anchors fitted to the data", |r| {
+    option("anchors", "anchors fitted to the data", |r| {
         r.network.anchors = AnchorSource::Data;
     }),
     rung("giou", "GIoU of the boxes instead of smooth L1", |r| {

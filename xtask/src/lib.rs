@@ -5,6 +5,7 @@ pub mod bench;
 pub mod board;
 pub mod build;
 pub mod bundle;
+pub mod card;
 pub mod check_trainer;
 pub mod command;
 pub mod dataset;

@@ -30,6 +30,8 @@ enum Verb {
     Explore(xtask::explore::ExploreArgs),
     /// Measures a model on data sets with the firmware's own detector, or compares two
     Evaluate(xtask::evaluate::EvaluateArgs),
+    /// Writes on a model's card what `evaluate` has measured
+    Card(xtask::card::CardArgs),
     /// Writes all that is known of a model on one page: figures, curves, pictures, speed
     Report(xtask::report::ReportArgs),
     /// Makes an int8 model of a float one on real pictures, without torch
@@ -81,6 +83,7 @@ fn main() -> ExitCode {
         Verb::LearningCurve(args) => xtask::learning_curve::run(&args).map_err(Into::into),
         Verb::Evaluate(args) => xtask::evaluate::run(args).map_err(Into::into),
         Verb::Explore(args) => xtask::explore::run(&args).map(drop).map_err(Into::into),
+        Verb::Card(args) => xtask::card::run(&args).map_err(Into::into),
         Verb::Report(args) => xtask::report::run(&args).map_err(Into::into),
         Verb::Quantize(args) => xtask::quantize::command::run(&args).map_err(Into::into),
         Verb::QuantizeReport(args) => xtask::quantize_report::run(&args).map_err(Into::into),

@@ -71,7 +71,7 @@ pub(super) fn set_file(card: &mut ModelCard, onnx: &[u8]) {
 }
 
 /// What a card keeps of an evaluation, to four digits.
-pub(super) fn set_metrics(metrics: &Metrics) -> SetMetrics {
+pub(crate) fn set_metrics(metrics: &Metrics) -> SetMetrics {
     let round = |v: f64| (v * 1e4).round() / 1e4;
     let present = |v: f64| (v != ABSENT).then(|| round(v));
     let per_class = |of: fn(&ClassMetrics) -> f64| {
@@ -96,7 +96,7 @@ pub(super) fn set_metrics(metrics: &Metrics) -> SetMetrics {
 
 /// What a card keeps of the recommended thresholds: those of classes that had enough objects
 /// to choose on.
-pub(super) fn class_thresholds(
+pub(crate) fn class_thresholds(
     recommended: &BTreeMap<ObjectClass, OperatingPoint>,
 ) -> BTreeMap<String, f32> {
     let enough = recommended.iter().filter(|(_, p)| p.objects >= OBJECTS_MIN);

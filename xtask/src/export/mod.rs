@@ -8,7 +8,7 @@ mod panorama_tests;
 mod place;
 mod verify;
 
-pub(crate) use card::{NMS_IOU, OBJECTS_MIN, card as model_card};
+pub(crate) use card::{NMS_IOU, OBJECTS_MIN, card as model_card, class_thresholds, set_metrics};
 pub use place::PlaceError;
 pub use verify::{Agreement, VerifyError, verify};
 

@@ -40,14 +40,18 @@ fn demo(model: &Path, frames: impl Iterator<Item = u32>) -> Vec<(Vec<DriveBox>, 
         .collect()
 }
 
-/// How many plainly visible road users the demo shows, and how many of them are found.
-fn plain_and_found(model: &Path) -> (usize, usize, String) {
+/// Least height in pixels of what is plain to see.
+const PLAIN_PX: f32 = 48.0;
+
+/// How many road users of at least `height_min` pixels the demo shows in full, and how many of
+/// them are found.
+fn shown_and_found(model: &Path, height_min: f32) -> (usize, usize, String) {
     let frames = demo(model, (0..150).step_by(15));
     let mut plain = [0; ObjectClass::COUNT];
     let mut seen = [0; ObjectClass::COUNT];
     for (truth, found) in &frames {
         for object in truth {
-            if object.visible_fraction < 0.9 || object.bbox.height() < 48.0 {
+            if object.visible_fraction < 0.9 || object.bbox.height() < height_min {
                 continue;
             }
             plain[object.class.index()] += 1;
@@ -61,7 +65,7 @@ fn plain_and_found(model: &Path) -> (usize, usize, String) {
 
 #[test]
 fn most_plainly_visible_road_users_of_the_demo_are_found() {
-    let (all, hits, by_class) = plain_and_found(&model());
+    let (all, hits, by_class) = shown_and_found(&model(), PLAIN_PX);
     assert!(all >= 30, "the demo shows only {all} plain objects");
     assert!(2 * hits > all, "{hits} of {all} found; {by_class}");
 }
@@ -72,8 +76,19 @@ fn the_light_model_is_light_and_finds_road_users_too() {
     let (full, lite) = (card(&model()), card(&named("road-lite")));
     assert_eq!(lite.name, "road-lite");
     assert!(lite.onnx.macs_millions <= 0.35 * full.onnx.macs_millions);
-    let (all, hits, by_class) = plain_and_found(&named("road-lite"));
+    let (all, hits, by_class) = shown_and_found(&named("road-lite"), PLAIN_PX);
     assert!(3 * hits > all, "{hits} of {all} found; {by_class}");
+}
+
+#[test]
+fn the_large_model_finds_more_of_what_is_far() {
+    let far_px = 8.0;
+    let (all, hits, _) = shown_and_found(&model(), far_px);
+    let (_, hits_large, by_class) = shown_and_found(&named("road-384x640"), far_px);
+    assert!(
+        hits_large > hits,
+        "{hits_large} and {hits} of {all}; {by_class}"
+    );
 }
 
 #[test]
@@ -177,7 +192,7 @@ fn thresholds_of_the_card_hold_unless_another_is_given() {
 
 #[test]
 fn the_card_tells_where_the_model_comes_from_and_how_good_it_is() {
-    for name in ["road-288x512", "road-lite"] {
+    for name in ["road-288x512", "road-384x640", "road-lite"] {
         tells(name);
     }
 }

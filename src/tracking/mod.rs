@@ -137,38 +137,40 @@ impl Tracker {
         self.last_ns
     }
 
-    /// Finds the detections that show an object which another one of its family shows better.
+    /// Finds the detections that show an object which another one of its family shows better,
+    /// the best first, so that none is hidden by one that is hidden itself.
     fn find_twins(&mut self, detections: &[Detection], is_confident: &impl Fn(&Detection) -> bool) {
-        let is_better = |a: &Detection, b: &Detection| {
-            let confident = is_confident(a).cmp(&is_confident(b));
-            confident.then(a.score.total_cmp(&b.score)).is_gt()
+        let rank = |a: &Detection, b: &Detection| {
+            let confident = is_confident(b).cmp(&is_confident(a));
+            confident.then(b.score.total_cmp(&a.score))
         };
-        let better = |seen: &Detection| {
+        self.better.clear();
+        self.better.resize(detections.len(), None);
+        self.left.clear();
+        self.left.extend(0..detections.len());
+        self.left
+            .sort_unstable_by(|&a, &b| rank(&detections[a], &detections[b]).then(a.cmp(&b)));
+        for (place, &i) in self.left.iter().enumerate() {
+            let seen = &detections[i];
             let iou_min = match is_confident(seen) {
                 true => TWIN_IOU_MIN,
                 false => TWIN_IOU_FAINT_MIN,
             };
-            detections.iter().position(|other| {
-                other.class.family() == seen.class.family()
-                    && is_better(other, seen)
-                    && other.bbox.iou(&seen.bbox) > iou_min
-            })
-        };
-        self.better.clear();
-        self.better.extend(detections.iter().map(better));
+            let hides = |&&other: &&usize| {
+                let better = &detections[other];
+                self.better[other].is_none()
+                    && better.class.family() == seen.class.family()
+                    && rank(better, seen).is_lt()
+                    && better.bbox.iou(&seen.bbox) > iou_min
+            };
+            self.better[i] = self.left[..place].iter().find(hides).copied();
+        }
     }
 
     /// Lets objects know what else they were taken for.
     fn hear_twins(&mut self, detections: &[Detection]) {
-        for (i, twin) in detections.iter().enumerate() {
-            let Some(mut best) = self.better[i] else {
-                continue;
-            };
-            // Comes to an end, because each is better than the one before.
-            while let Some(better) = self.better[best] {
-                best = better;
-            }
-            if let Some(owner) = self.owner[best] {
+        for (twin, better) in detections.iter().zip(&self.better) {
+            if let Some(owner) = better.and_then(|better| self.owner[better]) {
                 self.objects[owner].hear(twin);
             }
         }

@@ -158,6 +158,20 @@ fn what_two_classes_claim_is_one_object_and_told_once() {
 }
 
 #[test]
+fn what_is_hidden_itself_hides_nothing() {
+    let mut tracker = tracker();
+    // Each overlaps the next by more than half, the first and the last do not.
+    let mut frame = seen(&[
+        (ObjectClass::Person, 0.9, car(100.0)),
+        (ObjectClass::Person, 0.8, car(112.0)),
+        (ObjectClass::Person, 0.7, car(124.0)),
+    ]);
+    tracker.follow(0, &CONFIDENT, &mut frame);
+    let scores: Vec<f32> = frame.iter().map(|d| d.score).collect();
+    assert_eq!(scores, [0.9, 0.7]);
+}
+
+#[test]
 fn a_faint_claim_hides_no_confident_one() {
     let mut tracker = tracker();
     let mut confident = CONFIDENT;

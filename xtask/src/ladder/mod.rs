@@ -111,7 +111,8 @@ impl Ladder<'_> {
         let mut below: Option<(&'static str, f64)> = None;
         let count = self.args.rungs.unwrap_or(RUNGS.len()).min(RUNGS.len());
         for rung in &RUNGS[..count] {
-            let rendered = self.out.join("rendered");
+            // Not a name of a rung, whose folder is its own.
+            let rendered = self.out.join("rendered-drives");
             let setting = standing.with(rung, &rendered, &self.teacher);
             if rung.rendered && !rendered.exists() {
                 render_drive::run(&RenderDriveArgs {

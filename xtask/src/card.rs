@@ -3,12 +3,12 @@
 //! `train-and-export` does so by itself; a model that `quantize` has made afterwards has a card
 //! without figures, because those of another file tell nothing about it.
 
-use crate::evaluate::{EvaluateError, EvaluationFile};
-use crate::export::{class_thresholds, set_metrics};
+use crate::evaluate::{EvaluateError, EvaluationFile, unused_name};
+use crate::export::{class_thresholds, folder_name, set_metrics};
 use crate::quantize::{FolderError, write_model};
 use lookout::model::{ModelCard, ModelError, SplitMetrics, VerifiedModel};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Digits of a model's hash that its id holds.
 const ID_DIGITS: usize = 12;
@@ -121,7 +121,8 @@ fn put(
             float: set_metrics(&other.metrics),
             int8: set_metrics(&set.metrics),
         };
-        metrics.insert(folder_name(&set.data), figures);
+        let name = unused_name(&folder_name(&set.data), |name| !metrics.contains_key(name));
+        metrics.insert(name, figures);
     }
     if float.sets.len() != int8.sets.len() {
         return Err(CardError::OtherImages("more sets in one of them".into()));
@@ -129,11 +130,6 @@ fn put(
     card.metrics = metrics;
     card.postprocess.class_thresholds = class_thresholds(&int8.recommended);
     Ok(())
-}
-
-fn folder_name(path: &Path) -> String {
-    let name = path.file_name().unwrap_or(path.as_os_str());
-    name.to_string_lossy().into_owned()
 }
 
 #[cfg(test)]

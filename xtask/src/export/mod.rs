@@ -10,6 +10,7 @@ mod verify;
 
 pub(crate) use card::{NMS_IOU, OBJECTS_MIN, card as model_card, class_thresholds, set_metrics};
 pub use place::PlaceError;
+pub(crate) use place::name as folder_name;
 pub use verify::{Agreement, VerifyError, verify};
 
 use crate::dataset::{Dataset, DatasetError, LoadOptions, Split};

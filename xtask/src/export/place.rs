@@ -20,7 +20,7 @@ fn failed(path: &Path, reason: impl std::fmt::Display) -> PlaceError {
 }
 
 /// Last part of a folder's path.
-pub(super) fn name(dir: &Path) -> String {
+pub(crate) fn name(dir: &Path) -> String {
     dir.file_name()
         .unwrap_or(dir.as_os_str())
         .to_string_lossy()
